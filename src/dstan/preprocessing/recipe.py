@@ -1,0 +1,36 @@
+"""A recipe: what turns the frames of a clip into arrays, the same for every clip and fitted to none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dstan.config import Settings, digest_of, setting
+
+
+@dataclass(frozen=True)
+class Recipe(Settings):
+    """Settings of preprocessing (section 2.1 of the paper, and what it leaves open)."""
+
+    size: int | tuple[int, int] = setting(224, "Side of the square crop, or [height, width], in pixels.", low=32, high=1024)
+    steps: int = setting(9, "Frames of the appearance stream and fields of the flow stream.", low=1, high=512)
+    alignment: str = setting(
+        "rigid_first_frame",
+        "One similarity per clip from the first frames; corpus: the corpus's own crops; none: the whole frame.",
+        choices=("rigid_first_frame", "corpus", "none"),
+    )
+    landmarks: str = setting(
+        "mediapipe", "Who finds the face; truth reads what synthesis wrote.", choices=("mediapipe", "truth")
+    )
+    flow: str = setting("farneback", "Optical flow algorithm.", choices=("farneback", "tvl1", "dis"))
+    pairs: str = setting(
+        "adjacent", "Flow between neighbouring frames, or from the first to each.", choices=("adjacent", "onset")
+    )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the crop in pixels."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    def aligned_digest(self) -> str:
+        """Digest of what decides the aligned frames; recipes that agree here share that stage of the cache."""
+        return digest_of({"shape": self.shape, "alignment": self.alignment, "landmarks": self.landmarks})
