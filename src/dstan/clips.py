@@ -273,5 +273,7 @@ class PreparedClip:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 done = json.loads((file.metadata() or {}).get("done", "{}"))
         except (SafetensorError, ValueError) as error:
-            raise FrameError(f"damaged prepared file: {error}", where=path, hint="Delete it and prepare again") from error
+            raise FrameError(
+                f"damaged prepared file: {error}", where=path, hint="Delete it and prepare again"
+            ) from error
         return cls(clip=clip, done=done, **arrays)

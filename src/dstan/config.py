@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import tomllib
 import types
 import typing
@@ -97,9 +98,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dictionaries of plain values; tuples become lists."""
-        return {
-            field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)
-        }
+        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
     def to_toml(self) -> str:
         """Return commented TOML that :meth:`from_dict` reads back."""
@@ -180,14 +179,14 @@ def _coerce(value: Any, hint: Any, name: str) -> Any:
 
 def _check(field: dataclasses.Field[Any], value: Any) -> None:
     low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
+    low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
     for item in value if isinstance(value, tuple) else (value,):
         if choices and isinstance(item, str) and item not in choices:
             nearest = nearest_first(item, choices)
             raise ConfigError(f"{field.name} cannot be {item!r}", hint=f"Choose one of: {', '.join(nearest)}")
-        if isinstance(item, (int, float)) and not isinstance(item, bool):
-            if (low is not None and not item >= low) or (high is not None and not item <= high):
-                span = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
-                raise ConfigError(f"{field.name} must be {span}, not {item}")
+        if isinstance(item, (int, float)) and not low <= item <= high:
+            span = f"at least {low}" if high == math.inf else f"{low} to {high}"
+            raise ConfigError(f"{field.name} must be {span}, not {item}")
 
 
 def _plain(value: Any) -> Any:
