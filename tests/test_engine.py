@@ -1,0 +1,148 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dstan._engine import keep_memory, run_tasks, single_thread, usable_cores
+from dstan.errors import ConfigError, DstanError, FaceError, TaskFailedError
+
+
+def _task(item: str) -> str:
+    if item == "known":
+        raise FaceError("no face was found", where="sub01/EP02_01f")
+    if item == "unknown":
+        raise ZeroDivisionError("by nothing")
+    if item.startswith("die once "):
+        marker = Path(item.removeprefix("die once "))
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return f"{item} done"
+
+
+def _threads(_: int) -> tuple[int, int, str]:
+    import torch
+
+    return torch.get_num_threads(), os.getpid(), os.environ.get("MALLOC_ARENA_MAX", "")
+
+
+def _check(results: dict[int, str | DstanError]) -> None:
+    assert results[0] == "a done"
+    assert isinstance(results[1], FaceError)
+    assert results[1].where == "sub01/EP02_01f"
+    assert isinstance(results[2], TaskFailedError)
+    assert results[2].where == "unknown"
+    assert "ZeroDivisionError: by nothing" in str(results[2])
+    assert "in _task" in str(results[2])
+    assert results[3] == "b done"
+
+
+def test_errors_come_in_place_of_results_in_this_process() -> None:
+    results = list(run_tasks(_task, ["a", "known", "unknown", "b"], workers=0))
+    assert [index for index, _ in results] == [0, 1, 2, 3]
+    _check(dict(results))
+
+
+def test_errors_and_a_killed_worker_on_local_processes(tmp_path: Path) -> None:
+    items = ["a", "known", "unknown", "b", f"die once {tmp_path / 'marker'}"]
+    results = dict(run_tasks(_task, items, workers=2))
+    _check(results)
+    assert results[4] == f"{items[4]} done"
+    assert len(results) == 5
+
+
+def test_every_task_runs_with_one_thread_in_another_process() -> None:
+    (_, (threads, process, arenas)) = next(iter(run_tasks(_threads, [0], workers=1)))  # type: ignore[misc]
+    assert (threads, arenas) == (1, "1")
+    assert process != os.getpid()
+
+
+def test_no_work_starts_nothing() -> None:
+    assert list(run_tasks(_task, [])) == []
+    assert usable_cores() >= 1
+
+
+def test_wrong_number_of_workers_and_dead_cluster() -> None:
+    with pytest.raises(ConfigError, match="workers must be 0 or more"):
+        list(run_tasks(_task, ["a"], workers=-1))
+    with pytest.raises(ConfigError, match=r"nowhere://1.*no Dask scheduler answers"):
+        list(run_tasks(_task, ["a"], cluster="nowhere://1"))
+
+
+def test_a_running_cluster_gives_the_same() -> None:
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        _check(dict(run_tasks(_task, ["a", "known", "unknown", "b"], cluster=cluster.scheduler_address)))
+
+
+def test_single_thread_limits_and_restores() -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with single_thread():
+            assert torch.get_num_threads() == 1
+            assert os.environ["OMP_NUM_THREADS"] == "1"
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_libraries_imported_inside_have_one_thread() -> None:
+    code = (
+        "from dstan._engine import single_thread\n"
+        "with single_thread():\n"
+        "    import cv2, torch\n"
+        "    print(cv2.getNumThreads(), torch.get_num_threads())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc")
+def test_allocator_understands() -> None:
+    assert keep_memory()
+
+
+def test_a_plain_script_needs_no_main_guard(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from dstan._engine import run_tasks\n"
+        "def double(x):\n"
+        "    return 2 * x\n"
+        "print(sorted(result for _, result in run_tasks(double, [1, 2, 3], workers=1)))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout == "[2, 4, 6]\n"
+    assert done.stderr == ""
+
+
+def test_interrupt_ends_everything(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, time\n"
+        "from dstan._engine import run_tasks\n"
+        "def sleep(seconds):\n"
+        "    time.sleep(seconds)\n"
+        "    return os.getpid()\n"
+        "for _, pid in run_tasks(sleep, [0.0, 60.0], workers=1):\n"
+        "    print(pid, flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    worker = int(process.stdout.readline())
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(timeout=20)
+    assert process.returncode != 0
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{worker}").exists()
