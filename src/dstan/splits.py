@@ -1,0 +1,106 @@
+"""Splits that keep a person whole: nobody is on both sides.
+
+A person is ``(corpus, subject)``: subject 1 of two corpora are two people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dstan._random import child_seed
+from dstan.errors import CorpusError
+
+Person = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One split of clips given by position.
+
+    Parameters
+    ----------
+    name
+        Unique among its folds and fit for a folder's name.
+    train, test
+        Positions of the clips on either side, ascending; disjoint, and disjoint in people.
+    """
+
+    name: str
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+def leave_one_subject_out(people: Sequence[Person]) -> tuple[Fold, ...]:
+    """Make one fold for each person, in sorted order, so that folds do not depend on the order of clips.
+
+    Parameters
+    ----------
+    people
+        Who each clip shows, ``(corpus, subject)``.
+
+    Returns
+    -------
+    The folds, each named after its person; the corpus is part of the name where there are several.
+
+    Raises
+    ------
+    CorpusError
+        If there are fewer than two people.
+    """
+    everyone = _at_least(people, 2)
+    several = len({corpus for corpus, _ in everyone}) > 1
+    return tuple(
+        _fold(f"{corpus}-{subject}" if several else subject, people, {(corpus, subject)})
+        for corpus, subject in everyone
+    )
+
+
+def kfold_by_subject(people: Sequence[Person], n: int, seed: int = 0) -> tuple[Fold, ...]:
+    """Deal the people into ``n`` parts whose numbers of clips are as even as can be.
+
+    Parameters
+    ----------
+    people
+        Who each clip shows, ``(corpus, subject)``.
+    n
+        Number of folds, at least 2 and at most the number of people.
+    seed
+        Decides among people with equally many clips.
+
+    Returns
+    -------
+    The folds, "part1" to "partN".
+
+    Raises
+    ------
+    CorpusError
+        If there are fewer than ``n`` people, or ``n`` is below 2.
+    """
+    everyone = _at_least(people, max(n, 2))
+    if n < 2:
+        raise CorpusError(f"at least 2 folds are needed, not {n}")
+    order = np.random.default_rng(child_seed(seed, "kfold_by_subject")).permutation(len(everyone))
+    counts = {person: sum(other == person for other in people) for person in everyone}
+    parts: list[set[Person]] = [set() for _ in range(n)]
+    for person in sorted((everyone[i] for i in order), key=lambda person: -counts[person]):
+        min(parts, key=lambda part: (sum(counts[p] for p in part), len(part))).add(person)
+    return tuple(_fold(f"part{number}", people, part) for number, part in enumerate(parts, start=1))
+
+
+def _at_least(people: Sequence[Person], fewest: int) -> list[Person]:
+    everyone = sorted(set(people))
+    if len(everyone) < fewest:
+        raise CorpusError(
+            f"{len(everyone)} subjects cannot be split into {fewest} folds",
+            hint="No subject may be on both sides: use more subjects or fewer folds",
+        )
+    return everyone
+
+
+def _fold(name: str, people: Sequence[Person], held_out: set[Person]) -> Fold:
+    test = tuple(i for i, person in enumerate(people) if person in held_out)
+    train = tuple(i for i, person in enumerate(people) if person not in held_out)
+    return Fold(name=name, train=train, test=test)

@@ -1,0 +1,55 @@
+import random
+
+import pytest
+
+from dstan.errors import CorpusError
+from dstan.splits import kfold_by_subject, leave_one_subject_out
+
+PEOPLE = [("casme2", "sub02"), ("casme2", "sub01"), ("casme2", "sub02"), ("casme2", "sub03"), ("casme2", "sub02")]
+
+
+def test_one_fold_a_person() -> None:
+    folds = leave_one_subject_out(PEOPLE)
+    assert [fold.name for fold in folds] == ["sub01", "sub02", "sub03"]
+    assert folds[1].test == (0, 2, 4)
+    assert folds[1].train == (1, 3)
+
+
+def test_same_subject_number_of_two_corpora_are_two_people() -> None:
+    folds = leave_one_subject_out([("casme2", "1"), ("samm", "1"), ("samm", "1")])
+    assert [(fold.name, fold.test) for fold in folds] == [("casme2-1", (0,)), ("samm-1", (1, 2))]
+
+
+def test_folds_do_not_depend_on_the_order_of_clips() -> None:
+    shuffled = PEOPLE.copy()
+    random.Random(1).shuffle(shuffled)
+    for one, two in zip(leave_one_subject_out(PEOPLE), leave_one_subject_out(shuffled), strict=True):
+        assert one.name == two.name
+        assert {PEOPLE[i] for i in one.test} == {shuffled[i] for i in two.test}
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_kfold_keeps_people_whole_and_parts_even(n: int) -> None:
+    people = [("c", f"s{i}") for i in range(10) for _ in range(i + 1)]
+    folds = kfold_by_subject(people, n, seed=3)
+    assert sorted(i for fold in folds for i in fold.test) == list(range(len(people)))
+    for fold in folds:
+        assert not {people[i] for i in fold.train} & {people[i] for i in fold.test}
+        assert sorted(fold.train + fold.test) == list(range(len(people)))
+    sizes = [len(fold.test) for fold in folds]
+    assert max(sizes) - min(sizes) <= 2
+    assert folds == kfold_by_subject(people, n, seed=3)
+
+
+def test_kfold_seed_deals_equal_people_differently() -> None:
+    people = [("c", f"s{i}") for i in range(12)]
+    assert kfold_by_subject(people, 3, seed=0) != kfold_by_subject(people, 3, seed=1)
+
+
+def test_too_few_people() -> None:
+    with pytest.raises(CorpusError, match="1 subjects cannot be split into 2 folds"):
+        leave_one_subject_out([("c", "s"), ("c", "s")])
+    with pytest.raises(CorpusError, match="3 subjects cannot be split into 4 folds"):
+        kfold_by_subject(PEOPLE, 4)
+    with pytest.raises(CorpusError, match="at least 2 folds"):
+        kfold_by_subject(PEOPLE, 1)
