@@ -1,0 +1,180 @@
+"""Commands about data on disk: corpora, check, synth, prepare."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dstan.cli import options, output
+from dstan.errors import ConfigError, CorpusError
+
+if TYPE_CHECKING:
+    from dstan.clips import ClipSet
+    from dstan.corpora.check import Report
+
+app = typer.Typer()
+PANEL = "Data"
+MARKS = {"error": "✗", "warning": "!", "note": "·"}
+
+
+@app.command(rich_help_panel=PANEL)
+def corpora(as_json: options.Json = False) -> None:
+    """Say which corpora are supported and where they are got.
+
+    Example: [bold]dstan corpora[/bold]
+    """
+    from dstan.corpora import CORPORA
+
+    keys = ("name", "title", "clips", "subjects", "fps", "default_task", "access", "citation", "layout")
+    rows = [{key: getattr(corpus, key) for key in keys} for corpus in CORPORA.values()]
+    if as_json:
+        output.document(rows)
+        return
+    shown = ("name", "title", "clips", "subjects", "default_task", "access")
+    cells = [["" if row[key] is None else str(row[key]) for key in shown] for row in rows]
+    output.table(
+        ("corpus", "title", "clips", "subjects", "task", "how to get it"), cells, numbers=("clips", "subjects")
+    )
+
+
+@app.command(rich_help_panel=PANEL)
+def check(
+    corpus: options.CorpusName,
+    root: options.Root,
+    deep: Annotated[bool, typer.Option("--deep", help="Decode every frame, instead of reading headers.")] = False,
+    coding: options.Coding = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say whether a copy of a corpus is complete and what is wrong with it, file by file.
+
+    Exits with 1 when there are clips that cannot be used.
+
+    Example: [bold]dstan check casme2 --root /data/CASME2[/bold]
+    """
+    from dstan.corpora.check import check_corpus
+
+    report = check_corpus(corpus, root, deep=deep, coding=coding)
+    if as_json:
+        output.document(
+            {"ok": report.ok, "counts": report.counts, "expected": report.expected, "findings": report.findings}
+        )
+    else:
+        show_check(corpus, report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def show_check(corpus: str, report: Report) -> None:
+    """Print what a check found."""
+    for finding in report.findings:
+        style = {"error": "red", "warning": "yellow"}.get(finding.severity, "dim")
+        output.say(f"{MARKS[finding.severity]} {finding.where}: {finding.what}", style)
+        if finding.hint:
+            output.say(f"    {finding.hint}", "dim")
+    names = {**report.expected, **report.counts}
+    rows = [(name, str(report.counts.get(name, 0)), str(report.expected.get(name, ""))) for name in names]
+    output.table(("", "found", "expected"), rows, numbers=("found", "expected"))
+    output.say(f"{corpus}: {'can be used' if report.ok else 'has clips that cannot be used'}")
+
+
+@app.command(rich_help_panel=PANEL)
+def synth(
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="Whose layout to write: casme2.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write it.", show_default=False)],
+    subjects: Annotated[int | None, typer.Option(min=1, help="People [default: as many as the corpus has].")] = None,
+    clips: Annotated[int | None, typer.Option(min=1, help="Clips in all [default: as many as the corpus has].")] = None,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Frame size in pixels.")] = "640x480",
+    seed: options.Seed = 0,
+    workers: options.Workers = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write a synthetic twin of a corpus: drawn faces in that corpus's own layout.
+
+    Interrupted, the same command goes on. What is true of every clip is written below DIR/truth.
+
+    Example: [bold]dstan synth casme2 --out twin --subjects 8 --clips 45[/bold]
+    """
+    from dstan.synthesis import synthesize
+
+    with output.progress_bars() as progress:
+        folder = synthesize(
+            corpus,
+            out,
+            subjects=subjects,
+            clips=clips,
+            size=_size(size),
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+    if as_json:
+        output.document({"corpus": corpus, "folder": folder, "synthetic": True})
+        return
+    output.say(f"A synthetic twin of {corpus} is in {folder}")
+    output.say(f"Next: dstan check {corpus} --root {folder}", "dim")
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if found is None:
+        raise ConfigError(f"--size {text!r} is not WIDTHxHEIGHT", hint="For example --size 320x240")
+    return int(found[1]), int(found[2])
+
+
+@app.command(rich_help_panel=PANEL)
+def prepare(
+    corpus: options.CorpusName,
+    root: options.Root,
+    methods: Annotated[
+        list[str] | None, typer.Option("--for", metavar="METHOD", help="For whom; may be repeated [default: dstan].")
+    ] = None,
+    task: options.Task = None,
+    coding: options.Coding = None,
+    config: options.Config = None,
+    assignments: options.Set = None,
+    cache: options.CacheRoot = None,
+    workers: options.Workers = None,
+    cluster: options.Cluster = None,
+    strict: options.Strict = False,
+    as_json: options.Json = False,
+) -> None:
+    """Detect, align, interpolate and compute flow for every clip, once: later commands read the cache.
+
+    Example: [bold]dstan prepare casme2 --root twin --set recipe.size=64[/bold]
+    """
+    from dstan.corpora import load_corpus
+    from dstan.preprocessing.cache import Cache, prepare_clips
+
+    made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
+    recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
+    clips = load_corpus(corpus, root, task=task, coding=coding)
+    store = Cache(cache)
+    with output.progress_bars() as progress:
+        for recipe in recipes.values():
+            clips = prepare_clips(
+                clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict
+            )
+    if not len(clips):
+        raise CorpusError("not one clip could be prepared", where=root, hint=f"Try: dstan check {corpus} --root {root}")
+    if as_json:
+        output.document(
+            {
+                "corpus": corpus,
+                "prepared": len(clips),
+                "recipes": recipes,
+                "cache": store.root,
+                "skipped": clips.skipped,
+            }
+        )
+        return
+    output.say(f"{len(clips)} clips of {len(clips.subjects)} subjects are prepared in {store.root}")
+    show_skipped(clips)
+
+
+def show_skipped(clips: ClipSet) -> None:
+    """Warn of every clip that was left out for another reason than the task."""
+    for item in clips.skipped:
+        if item.stage != "task":
+            output.warn(f"{item.corpus}/{item.subject}/{item.clip_id} was left out ({item.stage}): {item.reason}")

@@ -1,0 +1,136 @@
+"""Commands about scores: evaluate, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dstan.cli import options, output
+from dstan.errors import RunError
+
+if TYPE_CHECKING:
+    from dstan.clips import ClipSet
+    from dstan.evaluation import Result
+
+app = typer.Typer()
+PANEL = "Evaluation"
+HEADLINES = {"accuracy": "accuracy", "f1_le_ngo": "F1", "uf1": "UF1", "uar": "UAR"}
+
+
+@app.command(rich_help_panel=PANEL)
+def evaluate(
+    methods: Annotated[list[str], typer.Argument(metavar="METHOD...", help="One or more of: dstan methods.")],
+    corpus: options.CorpusOption,
+    root: options.Root,
+    task: options.Task = None,
+    protocol: Annotated[str, typer.Option(metavar="PROTOCOL", help="loso: every subject is left out once.")] = "loso",
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="The run's folder [default: runs/CORPUS-METHODS].")
+    ] = None,
+    coding: options.Coding = None,
+    config: options.Config = None,
+    assignments: options.Set = None,
+    cache: options.CacheRoot = None,
+    workers: options.Workers = None,
+    cluster: options.Cluster = None,
+    device: options.Device = "auto",
+    strict: options.Strict = False,
+    as_json: options.Json = False,
+) -> None:
+    """Score methods on a corpus, no test subject ever seen in training.
+
+    A fold that is finished is kept: stopped at any moment, the same command goes on.
+
+    Example: [bold]dstan evaluate dstan stan-a stmn-a majority --corpus casme2 --root twin --out run[/bold]
+    """
+    from dstan.corpora import load_corpus
+    from dstan.evaluation import evaluate as run_evaluation
+    from dstan.preprocessing.cache import Cache
+
+    made = options.recognizers(methods, options.settings(config, assignments))
+    clips = load_corpus(corpus, root, task=task, coding=coding)
+    folder = out or Path("runs") / "-".join([corpus, *(recognizer.name for recognizer in made)])
+    with output.progress_bars() as progress:
+        results = run_evaluation(
+            made,
+            clips,
+            protocol=protocol,
+            seeds=seeds,
+            out=folder,
+            workers=workers,
+            cluster=cluster,
+            cache=Cache(cache),
+            progress=progress,
+            device=options.device(device),
+            corpus_info=corpus_info(corpus, root, clips),
+            strict=strict,
+        )
+    if as_json:
+        output.document({"run": folder, "results": {name: summary(result) for name, result in results.items()}})
+        return
+    show_results(results)
+    output.say(f"Predictions, scores and models of every fold: {folder}")
+    output.say(f"Next: dstan report {folder}", "dim")
+
+
+def corpus_info(corpus: str, root: Path, clips: ClipSet) -> dict[str, Any]:
+    """Say what the run was made of; a twin is known by the truth that synthesis writes beside it."""
+    homes = {parent for clip in clips for parent in clip.path.absolute().parents}
+    synthetic = any((home / "truth" / "twin.json").is_file() for home in homes)
+    return {"corpus": corpus, "root": str(root.absolute()), "synthetic": synthetic}
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """Return what ``--json`` says of one method."""
+    return {
+        "classes": result.classes,
+        "scores": result.scores,
+        "intervals": result.intervals,
+        "confusion": result.confusion,
+        "per_seed": result.per_seed,
+        "clips": len(result.predictions),
+    }
+
+
+def show_results(results: Mapping[str, Result]) -> None:
+    """Print the headline scores of every method with their intervals."""
+    rows = []
+    for name, result in results.items():
+        cells = [f"{result.scores[key]:.3f} {_interval(result.intervals[key])}" for key in HEADLINES]
+        rows.append((name, *cells))
+    output.table(("method", *HEADLINES.values()), rows, numbers=HEADLINES.values())
+    some = next(iter(results.values()))
+    share = some.confusion.sum(axis=1).max() / some.confusion.sum()
+    output.say(
+        f"In brackets: 95 % intervals over subjects. The largest class alone is {share:.3f} of the clips: "
+        "what always naming it would score.",
+        "dim",
+    )
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    return f"[{bounds[0]:.2f}, {bounds[1]:.2f}]"
+
+
+@app.command(rich_help_panel=PANEL)
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that dstan evaluate wrote.")],
+    as_json: options.Json = False,
+) -> None:
+    """Write the run's report: one HTML page that opens with no network.
+
+    Example: [bold]dstan report run[/bold]
+    """
+    from dstan.reports import write_report
+
+    if not run.is_dir():
+        raise RunError("there is no such run", where=run, hint="Give a folder that dstan evaluate wrote")
+    page = write_report(run)
+    if as_json:
+        output.document({"run": run, "report": page})
+        return
+    output.say(f"The report is in {page}")

@@ -1,0 +1,199 @@
+"""Commands about trained models: train, predict, info."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dstan._progress import Progress, silent
+from dstan.cli import options, output
+from dstan.errors import ClipError, CorpusError, DstanError, ModelError
+
+if TYPE_CHECKING:
+    from dstan.clips import ClipSet
+    from dstan.inference import Prediction
+    from dstan.preprocessing.cache import Cache
+    from dstan.recognizers import Recognizer
+    from dstan.training import EpochRecord
+
+app = typer.Typer()
+PANEL = "Models"
+ModelFolder = Annotated[
+    Path, typer.Option("--model", metavar="MODEL", help="A folder that dstan train wrote.", show_default=False)
+]
+
+
+@app.command(rich_help_panel=PANEL)
+def train(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="One of: dstan methods.")],
+    corpus: options.CorpusOption,
+    root: options.Root,
+    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model's folder.", show_default=False)],
+    task: options.Task = None,
+    seed: options.Seed = 0,
+    coding: options.Coding = None,
+    config: options.Config = None,
+    assignments: options.Set = None,
+    cache: options.CacheRoot = None,
+    workers: options.Workers = None,
+    cluster: options.Cluster = None,
+    device: options.Device = "auto",
+    strict: options.Strict = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train one method on a whole corpus, for use on video of other people.
+
+    Example: [bold]dstan train dstan --corpus casme2 --root twin --out model[/bold]
+    """
+    from dstan.corpora import load_corpus
+    from dstan.preprocessing.cache import Cache, prepare_clips
+
+    (recognizer,) = options.recognizers([method], options.settings(config, assignments))
+    check_target(out)
+    where = options.device(device)
+    clips = load_corpus(corpus, root, task=task, coding=coding)
+    store, recipe = Cache(cache), recognizer.recipe
+    with output.progress_bars() as progress:
+        clips = prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)
+        train_model(recognizer, clips, store, out, seed=seed, device=where, progress=progress)
+    content = {"model": out, "method": method, "classes": clips.classes, "clips": len(clips), "skipped": clips.skipped}
+    if as_json:
+        output.document(content)
+        return
+    output.say(f"{method}, trained on {len(clips)} clips of {len(clips.subjects)} subjects, is in {out}")
+    output.say(f"Next: dstan predict VIDEO --model {out}", "dim")
+
+
+def check_target(folder: Path) -> None:
+    """Refuse a folder that holds something other than a model.
+
+    Raises
+    ------
+    ModelError
+        If it is a file, or a folder with content that is no model.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / "model.json").is_file()):
+        raise ModelError("there is something else here, which is left alone", where=folder, hint="Choose another --out")
+
+
+def train_model(
+    recognizer: Recognizer,
+    clips: ClipSet,
+    cache: Cache,
+    out: Path,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress = silent,
+) -> None:
+    """Fit a recogniser on all clips and write its model folder."""
+    from dstan.preprocessing.cache import load_prepared
+    from dstan.recognizers import save_model
+
+    if not len(clips):
+        raise CorpusError("there is not one clip to train on", where=out)
+    prepared = load_prepared(clips, recognizer.recipe, cache)
+    counter = itertools.count(1)
+    total = recognizer.settings.training.epochs * max(1, len(recognizer.components()))
+
+    def on_epoch(stream: str, record: EpochRecord) -> None:
+        progress("train", next(counter), total, f"{stream}, loss {record.loss:.3f}")
+
+    recognizer.fit(prepared, classes=clips.classes, seed=seed, device=device, on_epoch=on_epoch)
+    save_model(recognizer, out)
+
+
+@app.command(rich_help_panel=PANEL)
+def predict(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files or folders of images.")],
+    model: ModelFolder,
+    onset: Annotated[int | None, typer.Option(metavar="N", min=0, help="First frame used, from 0.")] = None,
+    offset: Annotated[int | None, typer.Option(metavar="N", min=0, help="Last frame used, inclusive.")] = None,
+    fps: Annotated[float | None, typer.Option(metavar="F", min=0.001, help="Frame rate of an image folder.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Name the expression in each video, with probabilities and where in time the model looked.
+
+    A video is taken as one clip, so it should hold one expression and little else. One that cannot be used is named
+    and does not lose the others; the exit code is then 1.
+
+    Example: [bold]dstan predict face.mp4 --model model --onset 12 --offset 40[/bold]
+    """
+    from dstan.inference import load_model
+
+    loaded = load_model(model)
+    predictions: list[Prediction] = []
+    failed: list[tuple[Path, DstanError]] = []
+    with output.progress_bars() as progress:
+        for number, video in enumerate(videos, start=1):
+            try:
+                predictions.append(loaded.predict_video(video, onset=onset, offset=offset, fps=fps))
+            except ClipError as error:
+                failed.append((video, error))
+            progress("predict", number, len(videos), video.name)
+    if as_json:
+        errors = [{"path": path, "error": str(error)} for path, error in failed]
+        output.document({"model": model, "predictions": predictions, "failed": errors})
+    else:
+        for prediction in predictions:
+            show_prediction(prediction)
+    for _, error in failed:
+        output.show_error(error)
+    raise typer.Exit(1 if failed else 0)
+
+
+def show_prediction(prediction: Prediction) -> None:
+    """Print the label, a bar for every class, and the attention over time."""
+    seconds = "" if prediction.seconds is None else f", {prediction.seconds:.2f} s"
+    output.say(f"{prediction.path}: {prediction.label}", "bold")
+    output.say(f"{prediction.frames} frames{seconds}", "dim")
+    width = max(map(len, prediction.probabilities))
+    for name, share in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
+        output.say(f"  {name:<{width}}  {output.bar(share)}  {share:.2f}", "green" if name == prediction.label else "")
+    for stream, steps in prediction.attention.items():
+        line = output.sparkline([weight for _, weight in steps])
+        peak = max(steps, key=lambda step: step[1])[0]
+        when = "" if math.isnan(peak) else f"  {steps[0][0]:.2f} to {steps[-1][0]:.2f} s, most at {peak:.2f} s"
+        output.say(f"  attention to {stream:<10}  {line}{when}")
+    for warning in prediction.warnings:
+        output.warn(f"{prediction.path}: {warning}")
+
+
+@app.command(rich_help_panel=PANEL)
+def info(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that dstan train wrote.")],
+    as_json: options.Json = False,
+) -> None:
+    """Say what a model is: its method, classes, settings and how it was trained.
+
+    Example: [bold]dstan info model[/bold]
+    """
+    from dstan.recognizers import describe_model, load_model
+
+    recognizer, written = load_model(model), describe_model(model)
+    content = {
+        "model": model,
+        "method": recognizer.name,
+        "description": recognizer.description,
+        "reference": recognizer.reference,
+        "classes": recognizer.classes_,
+        "trained": recognizer.trained_,
+        "created": written["created"],
+        "made_by": written["made_by"],
+        "settings": recognizer.settings.to_dict(),
+    }
+    if as_json:
+        output.document(content)
+        return
+    made_by = ", ".join(f"{name} {version}" for name, version in written["made_by"].items())
+    trained = recognizer.trained_
+    labels = ", ".join(f"{count} {label}" for label, count in trained["labels"].items())
+    output.say(f"{recognizer.name}: {recognizer.description}", "bold")
+    output.say(f"trained on {trained['clips']} clips of {trained['subjects']} subjects: {labels}")
+    output.say(f"seed {trained['seed']} on {trained['device']}, {written['created']}, by {made_by}")
+    output.say()
+    output.say(recognizer.settings.to_toml().rstrip())
