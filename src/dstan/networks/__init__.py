@@ -1,1 +1,1 @@
-"""Placeholder until its room is built."""
+"""Networks: tensors in, tensors out. They know nothing of clips, files or folds."""

@@ -1,1 +1,122 @@
-"""Placeholder until its room is built."""
+"""Recognisers: prepared clips in, labels and probabilities out. A new method is one file here and one row below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from dstan._registry import look_up
+from dstan.fusion import FusionSettings
+from dstan.networks.streams import StreamSettings
+from dstan.recognizers import model_files
+from dstan.recognizers.contract import STREAMS, DSTANSettings, Inference, Recognizer, StreamName
+from dstan.recognizers.dstan import DSTAN
+from dstan.recognizers.majority import Majority
+from dstan.recognizers.model_files import describe_model, save_model
+from dstan.recognizers.stream import StreamRecognizer, stream_name
+
+__all__ = [
+    "DSTAN",
+    "LEAVES",
+    "METHODS",
+    "DSTANSettings",
+    "Inference",
+    "Majority",
+    "Recognizer",
+    "StreamRecognizer",
+    "describe_model",
+    "load_model",
+    "recognizer",
+    "save_model",
+]
+
+Maker: TypeAlias = Callable[..., Recognizer]
+"""Makes an unfitted recogniser; its one argument is the settings, the method's own where left out."""
+
+BASIC = StreamSettings(lhfn=False, spatial_attention=False, temporal_attention=False)
+LHFN = replace(BASIC, lhfn=True)
+LHFN_SA = replace(LHFN, spatial_attention=True)
+FULL = replace(LHFN_SA, temporal_attention=True)
+"""The rows of Table 2 are these four settings."""
+
+
+def _joined(name: str, network: StreamSettings = FULL, method: str = "svm") -> Maker:
+    defaults = DSTANSettings(network=network, fusion=FusionSettings(method=method))
+    return lambda settings=defaults: DSTAN(settings, name)
+
+
+def _stream(name: str, stream: StreamName, network: StreamSettings) -> Maker:
+    defaults = DSTANSettings(network=network)
+    return lambda settings=defaults: StreamRecognizer(name, stream, settings)
+
+
+def _streams() -> dict[str, Maker]:
+    """Return every stream with every choice of modules, by the name that the choice gives it."""
+    made: dict[str, Maker] = {}
+    for stream in STREAMS:
+        for lhfn, spatial, temporal in product((False, True), repeat=3):
+            network = StreamSettings(lhfn=lhfn, spatial_attention=spatial, temporal_attention=temporal)
+            name = stream_name(stream, network)
+            made[name] = _stream(name, stream, network)
+    return made
+
+
+LEAVES: Mapping[str, Maker] = _streams()
+"""What methods are made of; a model or a run folder may hold any of them."""
+
+METHODS: Mapping[str, Maker] = {
+    "dstan": _joined("dstan"),
+    "dstan-average": _joined("dstan-average", method="average"),
+    "stan-a": LEAVES["stan-a"],
+    "stmn-a": LEAVES["stmn-a"],
+    "dstan-basic": _joined("dstan-basic", BASIC),
+    "dstan-lhfn": _joined("dstan-lhfn", LHFN),
+    "dstan-lhfn-sa": _joined("dstan-lhfn-sa", LHFN_SA),
+    "majority": Majority,
+}
+"""What a user can name, in the order of every table."""
+
+
+def recognizer(name: str, settings: Mapping[str, Any] | None = None) -> Recognizer:
+    """Make an unfitted recogniser.
+
+    Parameters
+    ----------
+    name
+        One of :data:`METHODS` or :data:`LEAVES`.
+    settings
+        Nested settings that replace the method's own, such as ``{"training": {"epochs": 30}}``.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
+    ConfigError
+        If a setting is unknown or out of range.
+    """
+    make = look_up("method", name, {**METHODS, **LEAVES})
+    made = make()
+    return make(made.settings.replaced(settings)) if settings else made
+
+
+def load_model(folder: Path) -> Recognizer:
+    """Read a fitted recogniser that :func:`save_model` wrote.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+
+    Returns
+    -------
+    The fitted recogniser: it predicts the very numbers that the saved one did.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, damaged, of another model, or of another format.
+    """
+    return model_files.load_model(folder, recognizer)

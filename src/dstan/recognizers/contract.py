@@ -1,0 +1,313 @@
+"""What every recogniser offers: evaluation, prediction and model files see nothing else.
+
+A recogniser is made from settings, learns from prepared clips in :meth:`Recognizer.fit`, and forgets at the next
+``fit``. Whatever is fitted is fitted there, so inside the fold.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan.clips import PreparedClip
+from dstan.config import Settings, setting
+from dstan.errors import DstanError, NotFittedError, ShapeError
+from dstan.fusion import FusionSettings
+from dstan.networks.streams import StreamSettings
+from dstan.preprocessing.recipe import Recipe
+from dstan.training import EpochRecord, TrainingSettings
+
+StreamName: TypeAlias = Literal["appearance", "flow"]
+STREAMS: tuple[StreamName, ...] = ("appearance", "flow")
+OnEpoch: TypeAlias = Callable[[StreamName, EpochRecord], None]
+
+
+@dataclass(frozen=True)
+class DSTANSettings(Settings):
+    """Everything that decides how DSTAN, its streams and its ablations are prepared, trained and joined."""
+
+    recipe: Recipe = setting(Recipe(), "Preprocessing (section 2.1).")
+    network: StreamSettings = setting(StreamSettings(), "The networks (sections 2.2 to 2.5).")
+    training: TrainingSettings = setting(TrainingSettings(), "Training (section 3.2).")
+    fusion: FusionSettings = setting(FusionSettings(), "Joining the streams (section 2.6).")
+    flow_gain: float | None = setting(
+        None,
+        "Factor on the flow before the network; not set: 1 for pairs from the onset, 4 for adjacent ones.",
+        low=0.0,
+    )
+
+    @property
+    def gain(self) -> float:
+        """The factor on the flow that is in force."""
+        if self.flow_gain is not None:
+            return self.flow_gain
+        return 1.0 if self.recipe.pairs == "onset" else 4.0
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a recogniser finds in some clips."""
+
+    winners: NDArray[np.int64]
+    """(n,) the class of each clip, counted from 0."""
+    probabilities: NDArray[np.float64]
+    """(n, k), each row with the sum 1."""
+    attention: Mapping[str, Sequence[NDArray[np.float32]] | None]
+    """For each stream the (T,) weight of each frame of each clip; None for a stream without temporal attention."""
+
+
+class Recognizer(ABC):
+    """A way to tell expressions apart.
+
+    Parameters
+    ----------
+    name
+        The method's name in the registry.
+    settings
+        All its settings.
+    """
+
+    description: ClassVar[str]
+    reference: ClassVar[str] = ""
+
+    def __init__(self, name: str, settings: DSTANSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self._forget()
+
+    def _forget(self) -> None:
+        self.classes_: tuple[str, ...] = ()
+        self.history_: dict[str, list[dict[str, float]]] = {}
+        self.trained_: dict[str, Any] = {}
+
+    @property
+    def recipe(self) -> Recipe:
+        """How its clips are to be prepared."""
+        return self.settings.recipe
+
+    @property
+    @abstractmethod
+    def streams(self) -> tuple[StreamName, ...]:
+        """What it needs of a prepared clip."""
+
+    def components(self) -> tuple[Recognizer, ...]:
+        """Return the recognisers that it is made of, unfitted; none where it stands alone."""
+        return ()
+
+    def fit(
+        self,
+        clips: Sequence[PreparedClip],
+        *,
+        classes: Sequence[str] | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        on_epoch: OnEpoch | None = None,
+        fitted: Sequence[Recognizer] | None = None,
+    ) -> Self:
+        """Learn from labelled clips; what was known before is forgotten.
+
+        Parameters
+        ----------
+        clips
+            At least one, all labelled, all of one length and size.
+        classes
+            All classes in the order of the probabilities, also those without a clip here; None: the labels, sorted.
+        seed
+            Decides everything random.
+        device
+            Where to train: "cpu", "cuda", "cuda:1" ...
+        on_epoch
+            Called with the stream's name and a record after each epoch.
+        fitted
+            The :meth:`components`, already fitted on these very clips, to be used and not fitted again.
+
+        Raises
+        ------
+        DstanError
+            If there are no clips, or a label is missing or not among the classes.
+        ShapeError
+            If a clip lacks a stream, is too small, or has another shape than the first.
+        """
+        self._forget()
+        if not clips:
+            raise DstanError("there are no clips to learn from", where=self.name)
+        self._check(clips)
+        self._check_alike(clips)
+        names = tuple(classes) if classes is not None else tuple(sorted({str(clip.label) for clip in clips}))
+        labels = _indices(clips, names)
+        self._fit(clips, labels, names, seed=seed, device=device, on_epoch=on_epoch, fitted=fitted)
+        self.classes_ = names
+        self.trained_ = {
+            "clips": len(clips),
+            "subjects": len({clip.clip.person for clip in clips}),
+            "labels": dict(Counter(names[label] for label in labels)),
+            "seed": seed,
+            "device": device,
+        }
+        return self
+
+    def predict(self, clips: Sequence[PreparedClip]) -> list[str]:
+        """Return the label of each clip.
+
+        Parameters
+        ----------
+        clips
+            Any number, of any length and size that the method takes.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        return [self.classes_[winner] for winner in self.infer(clips).winners]
+
+    def predict_proba(self, clips: Sequence[PreparedClip]) -> NDArray[np.float64]:
+        """Return (n, k) probabilities; every row sums to 1.
+
+        Parameters
+        ----------
+        clips
+            Any number, of any length and size that the method takes.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        return self.infer(clips).probabilities
+
+    def predict_details(self, clips: Sequence[PreparedClip]) -> list[dict[str, Any]]:
+        """Return label, probabilities by class, and temporal attention by stream, of each clip.
+
+        Parameters
+        ----------
+        clips
+            Any number, of any length and size that the method takes.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        found = self.infer(clips)
+        return [
+            {
+                "label": self.classes_[winner],
+                "probabilities": dict(zip(self.classes_, map(float, row), strict=True)),
+                "attention": {
+                    stream: None if weights is None else [float(weight) for weight in weights[index]]
+                    for stream, weights in found.attention.items()
+                },
+            }
+            for index, (winner, row) in enumerate(zip(found.winners, found.probabilities, strict=True))
+        ]
+
+    def infer(self, clips: Sequence[PreparedClip]) -> Inference:
+        """Return winners, probabilities and attention at once, for one pass through the networks.
+
+        Parameters
+        ----------
+        clips
+            Any number, of any length and size that the method takes.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        if not self.classes_:
+            raise NotFittedError("this recogniser is not fitted", where=self.name, hint="Call fit or load_model first")
+        self._check(clips)
+        return self._infer(clips)
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return what was fitted, as named arrays and a JSON-like document.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        """
+        if not self.classes_:
+            raise NotFittedError("this recogniser is not fitted", where=self.name, hint="Call fit first")
+        arrays, document = self._state()
+        common = {"classes": list(self.classes_), "history": self.history_, "trained": self.trained_}
+        return arrays, {**common, **document}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> Self:
+        """Take over what :meth:`state` returned from a recogniser with the same settings.
+
+        Parameters
+        ----------
+        arrays, document
+            The two parts of the state.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If they are of another recogniser.
+        """
+        self._forget()
+        self._restore(arrays, document, tuple(document["classes"]))
+        self.classes_ = tuple(document["classes"])
+        self.history_, self.trained_ = dict(document["history"]), dict(document["trained"])
+        return self
+
+    @abstractmethod
+    def _fit(
+        self,
+        clips: Sequence[PreparedClip],
+        labels: NDArray[np.int64],
+        classes: tuple[str, ...],
+        *,
+        seed: int,
+        device: str,
+        on_epoch: OnEpoch | None,
+        fitted: Sequence[Recognizer] | None,
+    ) -> None: ...
+
+    @abstractmethod
+    def _infer(self, clips: Sequence[PreparedClip]) -> Inference: ...
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]: ...
+
+    @abstractmethod
+    def _restore(
+        self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any], classes: tuple[str, ...]
+    ) -> None: ...
+
+    def _check(self, clips: Sequence[PreparedClip]) -> None:
+        """Raise ShapeError where a clip lacks a stream that is needed."""
+        for clip in clips:
+            for stream in self.streams:
+                if getattr(clip, stream) is None:
+                    raise ShapeError(f"{self.name} needs {stream}, which this clip does not have", where=clip.clip)
+
+    def _check_alike(self, clips: Sequence[PreparedClip]) -> None:
+        for stream in self.streams:
+            first = getattr(clips[0], stream).shape
+            for clip in clips:
+                shape = getattr(clip, stream).shape
+                if shape != first:
+                    raise ShapeError(
+                        f"its {stream} is {shape}, but that of the first training clip is {first}",
+                        where=clip.clip,
+                        hint="Prepare all clips with one recipe",
+                    )
+
+
+def _indices(clips: Sequence[PreparedClip], classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return each clip's class, counted from 0."""
+    for clip in clips:
+        if clip.label is None:
+            raise DstanError("a clip without a label cannot be learned from", where=clip.clip)
+        if clip.label not in classes:
+            raise DstanError(f"its label {clip.label!r} is not one of {', '.join(classes)}", where=clip.clip)
+    return np.array([classes.index(str(clip.label)) for clip in clips], dtype=np.int64)

@@ -1,0 +1,114 @@
+"""DSTAN: both streams, joined by an SVM or by the average (section 2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan.clips import PreparedClip
+from dstan.errors import DstanError
+from dstan.fusion import LinearSVM, average
+from dstan.recognizers.contract import STREAMS, DSTANSettings, Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.stream import PAPER, StreamRecognizer, stream_name
+
+
+class DSTAN(Recognizer):
+    """The dual-stream spatiotemporal attention network.
+
+    Its ablations (Table 2) and DSTAN-Average (Table 3) are this class with other settings.
+
+    Parameters
+    ----------
+    settings
+        All its settings; the paper's where not given.
+    name
+        The method's name.
+    """
+
+    description: ClassVar[str] = "both streams, joined"
+    reference: ClassVar[str] = PAPER
+
+    def __init__(self, settings: DSTANSettings | None = None, name: str = "dstan") -> None:
+        super().__init__(name, settings or DSTANSettings())
+
+    def _forget(self) -> None:
+        super()._forget()
+        self.parts = self.components()
+        self.svm = LinearSVM(self.settings.fusion.C)
+
+    @property
+    def streams(self) -> tuple[StreamName, ...]:
+        """Frames and flow."""
+        return STREAMS
+
+    def components(self) -> tuple[StreamRecognizer, ...]:
+        """Return its two streams, unfitted."""
+        network = self.settings.network
+        return tuple(StreamRecognizer(stream_name(stream, network), stream, self.settings) for stream in STREAMS)
+
+    def _fit(
+        self,
+        clips: Sequence[PreparedClip],
+        labels: NDArray[np.int64],
+        classes: tuple[str, ...],
+        *,
+        seed: int,
+        device: str,
+        on_epoch: OnEpoch | None,
+        fitted: Sequence[Recognizer] | None,
+    ) -> None:
+        if fitted is None:
+            for part in self.parts:
+                part.fit(clips, classes=classes, seed=seed, device=device, on_epoch=on_epoch)
+        else:
+            self.parts = self._take(fitted, classes)
+        if self.settings.fusion.method == "svm":
+            self.svm.fit(self._features(clips), labels, len(classes))
+        self.history_ = {stream: part.history_[stream] for part in self.parts for stream in part.streams}
+
+    def _take(self, fitted: Sequence[Recognizer], classes: tuple[str, ...]) -> tuple[StreamRecognizer, ...]:
+        """Return the fitted components in place of our own, after a look at what they are."""
+        for own, given in zip(self.parts, fitted, strict=True):
+            if (given.name, given.settings, given.classes_) != (own.name, own.settings, classes):
+                raise DstanError(
+                    f"{given.name} cannot stand in for {own.name}: its name, settings or classes differ",
+                    where=self.name,
+                    hint="Fit what components() returns, on the same classes",
+                )
+        return tuple(part for part in fitted if isinstance(part, StreamRecognizer))
+
+    def _features(self, clips: Sequence[PreparedClip]) -> NDArray[np.float64]:
+        return np.concatenate([part.features(clips) for part in self.parts], axis=1)
+
+    def _infer(self, clips: Sequence[PreparedClip]) -> Inference:
+        found = [part.infer(clips) for part in self.parts]
+        attention = {stream: weights for one in found for stream, weights in one.attention.items()}
+        if self.settings.fusion.method == "average":
+            probabilities = average([one.probabilities for one in found])
+            return Inference(probabilities.argmax(1), probabilities, attention)
+        features = self._features(clips)
+        return Inference(self.svm.predict(features), self.svm.predict_proba(features), attention)
+
+    def _state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        arrays = {f"svm.{name}": value for name, value in self.svm.arrays.items()}
+        documents = {}
+        for part in self.parts:
+            own, documents[part.stream] = part.state()
+            arrays |= {f"{part.stream}.{name}": value for name, value in own.items()}
+        return arrays, {"streams": documents}
+
+    def _restore(
+        self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any], classes: tuple[str, ...]
+    ) -> None:
+        for part in self.parts:
+            part.restore(_below(arrays, part.stream), document["streams"][part.stream])
+        self.svm.arrays = _below(arrays, "svm")
+
+
+def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with a prefix, without it."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}

@@ -1,0 +1,137 @@
+"""A fitted recogniser as a folder of two files: arrays as safetensors, everything else as JSON.
+
+Nothing that is loaded is executed. The JSON holds the digest of the arrays, so a file of another model is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dstan import __version__, _atomic
+from dstan.errors import DstanError, ModelError
+from dstan.recognizers.contract import Recognizer
+
+FORMAT = 1
+ARRAYS, DOCUMENT = "model.safetensors", "model.json"
+
+
+def save_model(recognizer: Recognizer, folder: Path) -> None:
+    """Write a fitted recogniser.
+
+    Parameters
+    ----------
+    recognizer
+        What was fitted.
+    folder
+        Made where it is not there; a model in it is replaced.
+
+    Raises
+    ------
+    NotFittedError
+        If it is not fitted.
+    """
+    from safetensors.numpy import save_file
+
+    arrays, state = recognizer.state()
+    with _atomic.replacing(folder / ARRAYS) as temporary:
+        save_file({name: np.asarray(value, order="C") for name, value in arrays.items()}, temporary)
+    document = {
+        "format": FORMAT,
+        "method": recognizer.name,
+        "classes": list(recognizer.classes_),
+        "settings": recognizer.settings.to_dict(),
+        "digests": {ARRAYS: _sha256(folder / ARRAYS)},
+        "made_by": {"dstan": __version__, "torch": torch.__version__, "numpy": np.__version__},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "state": state,
+    }
+    _atomic.write_json(folder / DOCUMENT, document)
+
+
+def load_model(folder: Path, make: Callable[[str, dict[str, Any]], Recognizer]) -> Recognizer:
+    """Read what :func:`save_model` wrote.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+    make
+        Returns an unfitted recogniser by its name and settings.
+
+    Returns
+    -------
+    The fitted recogniser: it predicts the very numbers that the saved one did.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, damaged, of another model, or of another format.
+    """
+    document = _read_document(folder)
+    if _sha256(folder / ARRAYS) != document["digests"][ARRAYS]:
+        raise ModelError(
+            f"{ARRAYS} is not the file that {DOCUMENT} was written for",
+            where=folder,
+            hint="Copy the whole folder again, or train again: dstan train",
+        )
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        recognizer = make(document["method"], document["settings"])
+        return recognizer.restore(load_file(folder / ARRAYS), document["state"])
+    except (DstanError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"cannot rebuild the model: {error}", where=folder, hint="Train again with this version: dstan train"
+        ) from error
+
+
+def describe_model(folder: Path) -> dict[str, Any]:
+    """Return a model's JSON document without loading its arrays.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+
+    Raises
+    ------
+    ModelError
+        If it is not a model's folder, or of another format.
+    """
+    return _read_document(folder)
+
+
+def _read_document(folder: Path) -> dict[str, Any]:
+    for name in (DOCUMENT, ARRAYS):
+        if not (folder / name).is_file():
+            raise ModelError(
+                f"{name} is missing, so this is not a model", where=folder, hint="Make one: dstan train --out MODEL"
+            )
+    try:
+        document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+        version = document["format"]
+        missing = {"method", "settings", "digests", "state"} - document.keys()
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{DOCUMENT} is damaged: {error}", where=folder, hint="Train again: dstan train") from error
+    if version != FORMAT:
+        raise ModelError(
+            f"the model is of format {version}, and this dstan reads format {FORMAT}",
+            where=folder,
+            hint="Use the dstan that wrote it, or train again: dstan train",
+        )
+    if missing or ARRAYS not in document["digests"]:
+        raise ModelError(f"{DOCUMENT} lacks {', '.join(sorted(missing)) or 'a digest'}", where=folder)
+    return dict(document)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

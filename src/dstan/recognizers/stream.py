@@ -1,0 +1,178 @@
+"""One stream as a recogniser: STAN on the frames or STMN on the flow, with or without attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dstan._random import child_seed
+from dstan.arrays import check_array
+from dstan.clips import PreparedClip
+from dstan.errors import NotFittedError
+from dstan.fusion import FusionSettings
+from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamOutput, StreamSettings
+from dstan.recognizers.contract import DSTANSettings, Inference, OnEpoch, Recognizer, StreamName
+from dstan.training import fit_network
+
+PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
+
+
+class StreamRecognizer(Recognizer):
+    """STAN or STMN alone, with the modules that its settings switch on.
+
+    Clips are predicted one by one in float32, so a clip's numbers do not depend on its neighbours.
+
+    Parameters
+    ----------
+    name
+        The method's name.
+    stream
+        What it looks at: "appearance" makes it STAN, "flow" STMN.
+    settings
+        All its settings; those that do not concern the stream are put back to their defaults, so that a stream of
+        DSTAN and the same stream alone are one and the same fit.
+    """
+
+    description: ClassVar[str] = "one stream of DSTAN"
+    reference: ClassVar[str] = PAPER + ", sections 2.2 to 2.5"
+
+    def __init__(self, name: str, stream: StreamName, settings: DSTANSettings) -> None:
+        self.stream: StreamName = stream
+        super().__init__(name, _concerning(stream, settings))
+
+    def _forget(self) -> None:
+        super()._forget()
+        self.network: Stream | None = None
+        self.present: tuple[int, ...] = ()
+
+    @property
+    def streams(self) -> tuple[StreamName, ...]:
+        """The one stream that it looks at."""
+        return (self.stream,)
+
+    def features(self, clips: Sequence[PreparedClip]) -> NDArray[np.float64]:
+        """Return the (n, f) time-averaged LSTM features (equation 1): p or q of equation 9.
+
+        Parameters
+        ----------
+        clips
+            Any number of clips.
+        """
+        rows = [self._see(clip).features[0].numpy() for clip in clips]
+        return np.asarray(np.stack(rows), dtype=np.float64)
+
+    def _fit(
+        self,
+        clips: Sequence[PreparedClip],
+        labels: NDArray[np.int64],
+        classes: tuple[str, ...],
+        *,
+        seed: int,
+        device: str,
+        on_epoch: OnEpoch | None,
+        fitted: Sequence[Recognizer] | None,
+    ) -> None:
+        seed = child_seed(seed, self.stream)
+        network = self._build(len(classes), child_seed(seed, "weights"))
+        records = fit_network(
+            network,
+            torch.stack([self._tensor(clip) for clip in clips]),
+            torch.from_numpy(labels),
+            self.settings.training,
+            seed=seed,
+            device=device,
+            on_epoch=None if on_epoch is None else lambda record: on_epoch(self.stream, record),
+        )
+        self.network = network
+        self.present = tuple(int(label) for label in np.unique(labels))
+        self.history_ = {self.stream: [vars(record) for record in records]}
+
+    def _infer(self, clips: Sequence[PreparedClip]) -> Inference:
+        outputs = [self._see(clip) for clip in clips]
+        probabilities = np.zeros((len(clips), len(self.classes_)))
+        for row, output in zip(probabilities, outputs, strict=True):
+            present = list(self.present)
+            row[present] = torch.softmax(output.logits[0, present].double(), dim=0).numpy()
+        weights = [output.temporal[0].numpy() for output in outputs if output.temporal is not None]
+        has_weights = self.settings.network.temporal_attention
+        return Inference(probabilities.argmax(1), probabilities, {self.stream: weights if has_weights else None})
+
+    def _state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        if self.network is None:
+            raise NotFittedError("this recogniser is not fitted", where=self.name)
+        arrays = {name: value.contiguous().numpy() for name, value in self.network.state_dict().items()}
+        return arrays, {"present": list(self.present)}
+
+    def _restore(
+        self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any], classes: tuple[str, ...]
+    ) -> None:
+        network = self._build(len(classes), 0)
+        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        given = {name: tuple(value.shape) for name, value in arrays.items()}
+        if expected != given:
+            different = sorted(name for name in expected | given if expected.get(name) != given.get(name))
+            raise ValueError(f"the arrays do not fit the network: {', '.join(different[:3])}")
+        network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
+        self.network = network.eval()
+        self.present = tuple(document["present"])
+
+    def _build(self, n_classes: int, seed: int) -> Stream:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return Stream(1 if self.stream == "appearance" else 2, n_classes, self.settings.network)
+
+    def _tensor(self, clip: PreparedClip) -> Float32[Tensor, "t c h w"]:
+        """Return what the network sees: frames standardised by their own clip, or flow times its gain."""
+        array = getattr(clip, self.stream)
+        if self.stream == "appearance":
+            array = ((array - array.mean()) / (array.std() + 1e-6))[:, None]
+        else:
+            array = array * np.float32(self.settings.gain)
+        return torch.from_numpy(array)
+
+    def _see(self, clip: PreparedClip) -> StreamOutput:
+        if self.network is None:
+            raise NotFittedError("this recogniser is not fitted", where=self.name, hint="Call fit first")
+        with torch.inference_mode():
+            output: StreamOutput = self.network(self._tensor(clip)[None])
+        return output
+
+    def _check(self, clips: Sequence[PreparedClip]) -> None:
+        super()._check(clips)
+        for clip in clips:
+            array = getattr(clip, self.stream)
+            check_array(f"{self.stream} of {clip.clip}", array, ndim=array.ndim, smallest=SMALLEST_INPUT)
+
+
+def stream_name(stream: StreamName, network: StreamSettings) -> str:
+    """Return the paper's name of a stream with some modules: "stan", "stan-lhfn", "stan-a", "stmn-sa" ...
+
+    Parameters
+    ----------
+    stream
+        "appearance" or "flow".
+    network
+        Which modules are switched on; LHFN does not count in the flow stream, which has none.
+    """
+    base = "stan" if stream == "appearance" else "stmn"
+    parts = {"lhfn": network.lhfn, "sa": network.spatial_attention, "ta": network.temporal_attention}
+    if stream == "flow":
+        del parts["lhfn"]
+    if all(parts.values()):
+        return f"{base}-a"
+    return "-".join([base, *(part for part, is_on in parts.items() if is_on)])
+
+
+def _concerning(stream: StreamName, settings: DSTANSettings) -> DSTANSettings:
+    """Return the settings with what does not concern the stream at its default."""
+    alone = replace(settings, fusion=FusionSettings())
+    if stream == "appearance":
+        return replace(alone, flow_gain=None)
+    return replace(alone, network=replace(settings.network, lhfn=False))
