@@ -1,0 +1,156 @@
+"""Is a copy complete? Everything that is missing or odd, file by file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dstan import video
+from dstan._progress import Progress, silent
+from dstan._registry import look_up
+from dstan.clips import Clip, ClipSet
+from dstan.corpora.corpus import Corpus, Options, Survey
+from dstan.corpora.corpus import Finding as Finding
+from dstan.corpora.frames import image_size
+from dstan.corpora.registry import CORPORA
+from dstan.errors import ClipError, FrameError
+from dstan.tasks import TASKS, apply_task
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check brought to light.
+
+    Parameters
+    ----------
+    corpus
+        The corpus's name.
+    root
+        The folder examined.
+    tables
+        The coding tables read.
+    findings
+        What is missing or odd, in the order of the table.
+    counts
+        Clips, subjects, frames, and clips of each class of the default task.
+    expected
+        The same of a complete copy, as far as they are known.
+    """
+
+    corpus: str
+    root: Path
+    tables: tuple[Path, ...]
+    findings: tuple[Finding, ...]
+    counts: dict[str, int]
+    expected: dict[str, int]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every clip of the table can be used."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        document = asdict(self)
+        document.update(ok=self.ok, root=str(self.root), tables=[str(path) for path in self.tables])
+        return document
+
+
+def check_corpus(
+    name: str,
+    root: Path | str,
+    deep: bool = False,
+    coding: str | None = None,
+    frames: str | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Examine a copy of a corpus.
+
+    Parameters
+    ----------
+    name, root, coding, frames
+        As for :func:`~dstan.corpora.registry.load_corpus`.
+    deep
+        Decode every frame; otherwise only the header and the end of each file are read.
+    progress
+        Called after each clip.
+
+    Returns
+    -------
+    What was found, beside what a complete copy holds.
+
+    Raises
+    ------
+    UnknownNameError, CorpusNotFoundError, AnnotationError, CorpusError
+        As :func:`~dstan.corpora.registry.load_corpus`.
+    """
+    corpus = look_up("corpus", name, CORPORA)
+    survey = corpus.survey(Path(root), Options(coding=coding, frames=frames))
+    counts = {"clips": len(survey.clips), "subjects": len({clip.subject for clip in survey.clips}), "frames": 0}
+    for done, clip in enumerate(survey.clips, start=1):
+        counts["frames"] += _check_video(survey, clip, deep) if not clip.files else _check_images(survey, clip, deep)
+        progress("check", done, len(survey.clips), str(clip))
+    expected = _check_classes(survey, corpus, counts)
+    _check_counts(survey, counts, expected)
+    return Report(corpus.name, survey.root, tuple(survey.tables), tuple(survey.findings), counts, expected)
+
+
+def _check_images(survey: Survey, clip: Clip, deep: bool) -> int:
+    """Examine every image of a clip; damage outside of onset to offset does no harm."""
+    first, last = clip.onset or 0, len(clip.files) - 1 if clip.offset is None else clip.offset
+    sizes: Counter[tuple[int, int]] = Counter()
+    for position, name in enumerate(clip.files):
+        try:
+            sizes[image_size(clip.path / name, deep=deep)] += 1
+        except FrameError as error:
+            if first <= position <= last:
+                survey.tell("error", clip.path / name, error.what, "Unpack the file again; its clip cannot be used")
+            else:
+                survey.tell("warning", clip.path / name, error.what, "It lies outside of the annotated stretch")
+    if len(sizes) > 1:
+        found = ", ".join(f"{count} of {width} x {height}" for (width, height), count in sizes.most_common())
+        survey.tell("warning", clip, f"its frames differ in size: {found}", "Unpack the clip again")
+    others = sorted({item.name for item in clip.path.iterdir()}.difference(clip.files))
+    if others:
+        survey.tell("note", clip.path, f"other things than frames: {', '.join(others[:5])}", "They are not used")
+    return len(clip.files)
+
+
+def _check_video(survey: Survey, clip: Clip, deep: bool) -> int:
+    try:
+        frames = sum(1 for _ in video.read_frames(clip.path)) if deep else video.frame_count(clip.path)
+    except ClipError as error:
+        survey.tell("error", clip.path, error.what, error.hint or "")
+        return 0
+    last = max(clip.onset or 0, clip.offset or 0)
+    if last >= frames:
+        survey.tell(
+            "error", clip, f"frame {last} is annotated, but the video has {frames}, counted from 0", "Correct the row"
+        )
+    return frames
+
+
+def _check_classes(survey: Survey, corpus: Corpus, counts: dict[str, int]) -> dict[str, int]:
+    """Count the clips of each class of the default task, and tell of words that no task knows."""
+    task = TASKS[corpus.default_task]
+    source = task.sources[corpus.name]
+    labelled = apply_task(ClipSet(tuple(survey.clips)), task)
+    by_key = {clip.key: clip for clip in survey.clips}
+    for item in labelled.skipped:
+        if source.word(by_key[item.corpus, item.subject, item.clip_id]) not in source.dropped:
+            survey.tell("error", f"{item.subject}/{item.clip_id}", item.reason, "Correct the coding table")
+    counts.update(labelled.counts)
+    complete = {"clips": corpus.clips, "subjects": corpus.subjects, **source.expected.get(survey.edition, {})}
+    return {name: number for name, number in complete.items() if number is not None}
+
+
+def _check_counts(survey: Survey, counts: dict[str, int], expected: dict[str, int]) -> None:
+    different = [
+        f"{counts.get(name, 0)} {name} of {number}"
+        for name, number in expected.items()
+        if counts.get(name, 0) != number
+    ]
+    if different:
+        survey.tell("warning", survey.root, f"a complete copy has other counts: {', '.join(different)}")

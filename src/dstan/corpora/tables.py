@@ -1,0 +1,173 @@
+"""Coding tables as text: spreadsheets and CSV files, found by their column names."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dstan.errors import AnnotationError, CorpusNotFoundError
+
+_HEADER_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Parameters
+    ----------
+    number
+        Its number in the file, from 1, as a spreadsheet shows it.
+    cells
+        Text by column; whole numbers have no decimal point, empty cells are "".
+    """
+
+    number: int
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A coding table.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    columns
+        The named columns: those asked for under the name asked for, the others as written.
+    rows
+        The rows below the header that are not empty.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def where(self, row: Row) -> str:
+        """Return "table.xlsx row 7", for messages."""
+        return f"{self.path.name} row {row.number}"
+
+
+def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
+    """Read an ``.xls``, ``.xlsx`` or ``.csv`` table whose header may stand below other text.
+
+    Columns are matched without regard to case, spaces and punctuation; of a workbook, the first sheet with all
+    required columns is read.
+
+    Parameters
+    ----------
+    path
+        The file.
+    required, optional
+        Names of columns.
+
+    Returns
+    -------
+    The table; every cell is text.
+
+    Raises
+    ------
+    CorpusNotFoundError
+        If there is no such file.
+    AnnotationError
+        If it cannot be read, or has no header with the required columns (the message names those looked for and found).
+    """
+    if not path.is_file():
+        raise CorpusNotFoundError("there is no such table", where=path)
+    sheets = _read_csv(path) if path.suffix.casefold() in (".csv", ".tsv", ".txt") else _read_workbook(path)
+    wanted = {_plain(name) for name in required}
+    for lines in sheets:
+        for index, line in enumerate(lines[:_HEADER_ROWS]):
+            if wanted <= {_plain(cell) for cell in line}:
+                return _table(path, lines, index, (*required, *optional))
+    raise _no_header(path, sheets, required)
+
+
+def whole_number(text: str) -> int | None:
+    """Return a cell as an integer, None where it is not one ("", "/", "?")."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else None
+
+
+def _table(path: Path, lines: list[list[str]], header: int, names: Iterable[str]) -> Table:
+    known = {_plain(name): name for name in names}
+    columns = [known.get(_plain(cell), cell) for cell in lines[header]]
+    repeated = sorted({name for name in columns if name and columns.count(name) > 1})
+    if repeated:
+        raise AnnotationError(
+            f"the column {', '.join(repeated)} occurs more than once", where=path, hint="Rename or remove one of them"
+        )
+    rows = []
+    for number, line in enumerate(lines[header + 1 :], start=header + 2):
+        cells = {name: cell for name, cell in zip(columns, line, strict=False) if name}
+        if any(cells.values()):
+            rows.append(Row(number, {name: cells.get(name, "") for name in columns if name}))
+    return Table(path, tuple(name for name in columns if name), tuple(rows))
+
+
+def _no_header(path: Path, sheets: list[list[list[str]]], required: Sequence[str]) -> AnnotationError:
+    wanted = {_plain(name) for name in required}
+    lines = [line for sheet in sheets for line in sheet[:_HEADER_ROWS] if any(line)]
+    if not lines:
+        return AnnotationError("the table is empty", where=path, hint=f"It needs the columns {', '.join(required)}")
+    best = max(lines, key=lambda line: len(wanted & {_plain(cell) for cell in line}))
+    found = {_plain(cell) for cell in best}
+    missing = [name for name in required if _plain(name) not in found]
+    return AnnotationError(
+        f"no column is called {' or '.join(missing)}; looked for {', '.join(required)}; "
+        f"found {', '.join(cell for cell in best if cell)}",
+        where=path,
+        hint="Give the columns their original names, or take the table as it was published",
+    )
+
+
+def _read_workbook(path: Path) -> list[list[list[str]]]:
+    from python_calamine import CalamineError, load_workbook
+
+    try:
+        with load_workbook(path) as book:
+            names = book.sheet_names
+            return [
+                [
+                    [_text(cell) for cell in line]
+                    for line in book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+                ]
+                for name in names
+            ]
+    except (CalamineError, OSError) as error:
+        raise AnnotationError(
+            f"cannot be read as a spreadsheet: {error}", where=path, hint="Copy it again from the corpus's archive"
+        ) from error
+
+
+def _read_csv(path: Path) -> list[list[list[str]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        head = text.partition("\n")[0]
+        delimiter = max(",;\t", key=head.count)
+        return [
+            [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
+        ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AnnotationError(f"cannot be read as CSV: {error}", where=path, hint="Save it as UTF-8 CSV") from error
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, (datetime.date, datetime.time)):
+        return cell.isoformat()
+    return str(cell).strip()
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
