@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from dstan.errors import ShapeError
-from dstan.metrics import SCORES, confusion_matrix, per_class, scores
+from dstan.metrics import SCORES, confusion_matrix, per_class, scores, scores_of_many
 
 FOLDS = {
     "A": ("000012", "000010"),
@@ -69,10 +69,24 @@ def test_agrees_with_scikit_learn(seed: int) -> None:
     assert got["f1_le_ngo"] >= got["uf1"] - 1e-12
 
 
-def test_a_class_of_the_task_that_never_occurs_counts_as_zero() -> None:
+def test_a_class_of_the_task_that_never_occurs_counts_as_zero(caplog: pytest.LogCaptureFixture) -> None:
     got = scores(confusion_matrix(["a", "b"], ["a", "b"], ["a", "b", "never"]))
     assert got["accuracy"] == 1.0
     assert got["uf1"] == got["uar"] == pytest.approx(2 / 3)
+    assert "class number 3 has neither clips nor predictions" in caplog.text
+
+
+def test_many_at_once_are_the_same_numbers() -> None:
+    matrices = np.random.default_rng(0).integers(0, 9, (5, 2, 3, 3))
+    many = scores_of_many(matrices)
+    for i, j in np.ndindex(5, 2):
+        assert {name: value[i, j] for name, value in many.items()} == scores(matrices[i, j])
+
+
+def test_a_class_left_out_of_the_means() -> None:
+    got = scores_of_many(confusion_matrix(["a", "b", "b"], ["a", "b", "a"], "abc"), [True, True, False])
+    assert got["uar"] == pytest.approx(0.75)
+    assert got["precision"] == pytest.approx(0.75)
 
 
 def test_bad_input_is_refused() -> None:

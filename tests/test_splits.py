@@ -17,7 +17,7 @@ def test_one_fold_a_person() -> None:
 
 def test_same_subject_number_of_two_corpora_are_two_people() -> None:
     folds = leave_one_subject_out([("casme2", "1"), ("samm", "1"), ("samm", "1")])
-    assert [(fold.name, fold.test) for fold in folds] == [("casme2-1", (0,)), ("samm-1", (1, 2))]
+    assert [(fold.name, fold.test) for fold in folds] == [("casme2/1", (0,)), ("samm/1", (1, 2))]
 
 
 def test_folds_do_not_depend_on_the_order_of_clips() -> None:

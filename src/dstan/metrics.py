@@ -6,12 +6,15 @@ F1 of anything and weighs the clip of a one-clip subject nine times that of a ni
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dstan.errors import ShapeError
+
+log = logging.getLogger(__name__)
 
 SCORES: tuple[str, ...] = ("accuracy", "precision", "recall", "f1_le_ngo", "uf1", "uar")
 """Names of the scores, in the order of every table."""
@@ -50,6 +53,8 @@ def confusion_matrix(y_true: Sequence[str], y_pred: Sequence[str], classes: Sequ
 def scores(confusion: ArrayLike) -> dict[str, float]:
     """Compute every score from a confusion matrix.
 
+    A class that was never predicted has precision 0, one without clips recall 0; one with neither is warned of.
+
     Parameters
     ----------
     confusion
@@ -59,7 +64,7 @@ def scores(confusion: ArrayLike) -> dict[str, float]:
     -------
     ``accuracy`` (equation 10 pooled over classes), macro ``precision`` and ``recall``, ``f1_le_ngo`` (equation 11,
     the harmonic mean of those two [1]_), ``uf1`` (mean of the classes' F1) and ``uar`` (the same number as
-    ``recall``) [2]_, each in [0, 1]. A class that was never predicted has precision 0, one without clips recall 0.
+    ``recall``) [2]_, each in [0, 1].
 
     Raises
     ------
@@ -73,14 +78,36 @@ def scores(confusion: ArrayLike) -> dict[str, float]:
     .. [2] J. See et al., "MEGC 2019 - the second facial micro-expressions grand challenge", FG 2019.
     """
     matrix = _check(confusion)
-    each = per_class(matrix)
-    precision, recall = float(each["precision"].mean()), float(each["recall"].mean())
+    unseen = np.flatnonzero(matrix.sum(0) + matrix.sum(1) == 0)
+    if unseen.size:
+        log.warning("class number %s has neither clips nor predictions and counts as 0 in every mean", unseen[0] + 1)
+    return {name: float(value) for name, value in scores_of_many(matrix).items()}
+
+
+def scores_of_many(confusions: ArrayLike, counted: ArrayLike = True) -> dict[str, NDArray[np.float64]]:
+    """Compute the scores of many confusion matrices at once, unchecked.
+
+    Parameters
+    ----------
+    confusions
+        (..., K, K) counts, rows truths and columns predictions.
+    counted
+        (..., K), true for the classes that enter the means; all by default.
+
+    Returns
+    -------
+    The same names as in :func:`scores`, each an array (...).
+    """
+    matrix = np.asarray(confusions, dtype=np.float64)
+    weights = np.broadcast_to(np.asarray(counted, dtype=np.float64), matrix.shape[:-1])
+    macro = {name: (value * weights).sum(-1) / weights.sum(-1) for name, value in per_class(matrix).items()}
+    precision, recall = macro["precision"], macro["recall"]
     return {
-        "accuracy": float(np.trace(matrix) / matrix.sum()),
+        "accuracy": _ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum((-2, -1))),
         "precision": precision,
         "recall": recall,
-        "f1_le_ngo": 2 * precision * recall / (precision + recall) if precision + recall else 0.0,
-        "uf1": float(each["f1"].mean()),
+        "f1_le_ngo": _ratio(2 * precision * recall, precision + recall),
+        "uf1": macro["f1"],
         "uar": recall,
     }
 
@@ -107,8 +134,10 @@ def per_class(confusion: ArrayLike) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
+def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[np.float64]:
+    """Divide, with 0 where the denominator is 0."""
+    top, bottom = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
+    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
 def _check(confusion: ArrayLike) -> NDArray[np.float64]:

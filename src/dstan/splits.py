@@ -23,7 +23,7 @@ class Fold:
     Parameters
     ----------
     name
-        Unique among its folds and fit for a folder's name.
+        Unique among its folds: "sub01", or "casme2/sub01" where there are several corpora.
     train, test
         Positions of the clips on either side, ascending; disjoint, and disjoint in people.
     """
@@ -43,7 +43,7 @@ def leave_one_subject_out(people: Sequence[Person]) -> tuple[Fold, ...]:
 
     Returns
     -------
-    The folds, each named after its person; the corpus is part of the name where there are several.
+    The folds, each named after its person.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def leave_one_subject_out(people: Sequence[Person]) -> tuple[Fold, ...]:
     everyone = _at_least(people, 2)
     several = len({corpus for corpus, _ in everyone}) > 1
     return tuple(
-        _fold(f"{corpus}-{subject}" if several else subject, people, {(corpus, subject)})
+        _fold(f"{corpus}/{subject}" if several else subject, people, {(corpus, subject)})
         for corpus, subject in everyone
     )
 
