@@ -42,7 +42,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -61,7 +61,7 @@ def dstan(
 ) -> None:
     """Recognise facial micro-expressions: from a folder of video to an honest leave-one-subject-out report.
 
-    Begin with [bold]dstan demo[/bold]: everything once, small, on synthetic faces.
+    Begin with `dstan demo`: everything once, small, on synthetic faces.
     """
     output.show_warnings()
 

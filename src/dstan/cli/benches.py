@@ -19,7 +19,7 @@ def bench(
 ) -> None:
     """Measure how fast this machine is at one thing.
 
-    Example: [bold]dstan bench training[/bold]
+    Example: `dstan bench training`
     """
     from dstan.bench import BENCHES
     from dstan.bench.figures import machine

@@ -13,7 +13,7 @@ from dstan.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
     from dstan.clips import ClipSet
-    from dstan.corpora.check import Report
+    from dstan.corpora import Report
 
 app = typer.Typer()
 PANEL = "Data"
@@ -24,7 +24,7 @@ MARKS = {"error": "✗", "warning": "!", "note": "·"}
 def corpora(as_json: options.Json = False) -> None:
     """Say which corpora are supported and where they are got.
 
-    Example: [bold]dstan corpora[/bold]
+    Example: `dstan corpora`
     """
     from dstan.corpora import CORPORA
 
@@ -46,21 +46,21 @@ def check(
     root: options.Root,
     deep: Annotated[bool, typer.Option("--deep", help="Decode every frame, instead of reading headers.")] = False,
     coding: options.Coding = None,
+    frames: options.Frames = None,
     as_json: options.Json = False,
 ) -> None:
     """Say whether a copy of a corpus is complete and what is wrong with it, file by file.
 
     Exits with 1 when there are clips that cannot be used.
 
-    Example: [bold]dstan check casme2 --root /data/CASME2[/bold]
+    Example: `dstan check casme2 --root /data/CASME2`
     """
-    from dstan.corpora.check import check_corpus
+    from dstan.corpora import check_corpus
 
-    report = check_corpus(corpus, root, deep=deep, coding=coding)
+    with output.progress_bars() as progress:
+        report = check_corpus(corpus, root, deep=deep, coding=coding, frames=frames, progress=progress)
     if as_json:
-        output.document(
-            {"ok": report.ok, "counts": report.counts, "expected": report.expected, "findings": report.findings}
-        )
+        output.document(report.to_dict())
     else:
         show_check(corpus, report)
     raise typer.Exit(0 if report.ok else 1)
@@ -94,7 +94,7 @@ def synth(
 
     Interrupted, the same command goes on. What is true of every clip is written below DIR/truth.
 
-    Example: [bold]dstan synth casme2 --out twin --subjects 8 --clips 45[/bold]
+    Example: `dstan synth casme2 --out twin --subjects 8 --clips 45`
     """
     from dstan.synthesis import synthesize
 
@@ -132,6 +132,7 @@ def prepare(
     ] = None,
     task: options.Task = None,
     coding: options.Coding = None,
+    frames: options.Frames = None,
     config: options.Config = None,
     assignments: options.Set = None,
     cache: options.CacheRoot = None,
@@ -142,14 +143,14 @@ def prepare(
 ) -> None:
     """Detect, align, interpolate and compute flow for every clip, once: later commands read the cache.
 
-    Example: [bold]dstan prepare casme2 --root twin --set recipe.size=64[/bold]
+    Example: `dstan prepare casme2 --root twin --set recipe.size=64`
     """
     from dstan.corpora import load_corpus
     from dstan.preprocessing.cache import Cache, prepare_clips
 
     made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
     recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
-    clips = load_corpus(corpus, root, task=task, coding=coding)
+    clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames)
     store = Cache(cache)
     with output.progress_bars() as progress:
         for recipe in recipes.values():

@@ -66,7 +66,7 @@ def demo(
 
     Takes a few minutes and no data. Interrupted, the same command goes on.
 
-    Example: [bold]dstan demo[/bold]
+    Example: `dstan demo`
     """
     from dstan.preprocessing.cache import Cache
 
@@ -88,8 +88,7 @@ def demo(
 
 
 def _corpus(story: Story, twin: Path, workers: int | None) -> ClipSet:
-    from dstan.corpora import load_corpus
-    from dstan.corpora.check import check_corpus
+    from dstan.corpora import check_corpus, load_corpus
     from dstan.synthesis import synthesize
 
     size = f"{WIDTH}x{HEIGHT}"
@@ -98,8 +97,8 @@ def _corpus(story: Story, twin: Path, workers: int | None) -> ClipSet:
         synthesize(
             CORPUS, twin, subjects=SUBJECTS, clips=CLIPS, size=(WIDTH, HEIGHT), workers=workers, progress=progress
         )
-    with story.step("Check the copy: nothing missing, nothing damaged", "check", CORPUS, "--root", twin):
-        report = check_corpus(CORPUS, twin)
+    with story.step("Check the copy: nothing missing, nothing damaged", "check", CORPUS, "--root", twin) as progress:
+        report = check_corpus(CORPUS, twin, progress=progress)
     if not report.ok:
         show_check(CORPUS, report)
         raise CorpusError(
@@ -109,10 +108,11 @@ def _corpus(story: Story, twin: Path, workers: int | None) -> ClipSet:
 
 
 def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int | None) -> dict[str, Result]:
+    from dstan.corpora import corpus_info
     from dstan.evaluation import evaluate
     from dstan.preprocessing.cache import prepare_clips
 
-    twin, common = out / "twin", _common(out)
+    common = _common(out)
     made = options.recognizers(list(METHODS), SETTINGS)
     with story.step("Find, align and crop the faces, compute optical flow", "prepare", CORPUS, *common) as progress:
         clips = prepare_clips(clips, made[0].recipe, cache, workers=workers, progress=progress)
@@ -126,7 +126,7 @@ def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int 
             workers=workers,
             cache=cache,
             progress=progress,
-            corpus_info=evaluation.corpus_info(CORPUS, twin, clips),
+            corpus_info=corpus_info(clips),
         )
 
 

@@ -12,7 +12,6 @@ from dstan.cli import options, output
 from dstan.errors import RunError
 
 if TYPE_CHECKING:
-    from dstan.clips import ClipSet
     from dstan.evaluation import Result
 
 app = typer.Typer()
@@ -32,6 +31,7 @@ def evaluate(
         Path | None, typer.Option("--out", metavar="RUN", help="The run's folder [default: runs/CORPUS-METHODS].")
     ] = None,
     coding: options.Coding = None,
+    frames: options.Frames = None,
     config: options.Config = None,
     assignments: options.Set = None,
     cache: options.CacheRoot = None,
@@ -45,14 +45,14 @@ def evaluate(
 
     A fold that is finished is kept: stopped at any moment, the same command goes on.
 
-    Example: [bold]dstan evaluate dstan stan-a stmn-a majority --corpus casme2 --root twin --out run[/bold]
+    Example: `dstan evaluate dstan stan-a stmn-a majority --corpus casme2 --root twin --out run`
     """
-    from dstan.corpora import load_corpus
+    from dstan.corpora import corpus_info, load_corpus
     from dstan.evaluation import evaluate as run_evaluation
     from dstan.preprocessing.cache import Cache
 
     made = options.recognizers(methods, options.settings(config, assignments))
-    clips = load_corpus(corpus, root, task=task, coding=coding)
+    clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames)
     folder = out or Path("runs") / "-".join([corpus, *(recognizer.name for recognizer in made)])
     with output.progress_bars() as progress:
         results = run_evaluation(
@@ -66,7 +66,7 @@ def evaluate(
             cache=Cache(cache),
             progress=progress,
             device=options.device(device),
-            corpus_info=corpus_info(corpus, root, clips),
+            corpus_info=corpus_info(clips),
             strict=strict,
         )
     if as_json:
@@ -75,13 +75,6 @@ def evaluate(
     show_results(results)
     output.say(f"Predictions, scores and models of every fold: {folder}")
     output.say(f"Next: dstan report {folder}", "dim")
-
-
-def corpus_info(corpus: str, root: Path, clips: ClipSet) -> dict[str, Any]:
-    """Say what the run was made of; a twin is known by the truth that synthesis writes beside it."""
-    homes = {parent for clip in clips for parent in clip.path.absolute().parents}
-    synthetic = any((home / "truth" / "twin.json").is_file() for home in homes)
-    return {"corpus": corpus, "root": str(root.absolute()), "synthetic": synthetic}
 
 
 def summary(result: Result) -> dict[str, Any]:
@@ -123,7 +116,7 @@ def report(
 ) -> None:
     """Write the run's report: one HTML page that opens with no network.
 
-    Example: [bold]dstan report run[/bold]
+    Example: `dstan report run`
     """
     from dstan.reports import write_report
 

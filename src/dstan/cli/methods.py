@@ -16,7 +16,7 @@ PANEL = "Methods"
 def methods(as_json: options.Json = False) -> None:
     """List the methods that can be evaluated and trained.
 
-    Example: [bold]dstan methods[/bold]
+    Example: `dstan methods`
     """
     from dstan.recognizers import METHODS, recognizer
 
@@ -38,7 +38,7 @@ def config(
 ) -> None:
     """Print all settings of a method as commented TOML, for --config.
 
-    Example: [bold]dstan config dstan > dstan.toml[/bold]
+    Example: `dstan config dstan > dstan.toml`
     """
     (made,) = options.recognizers([method], options.settings(config, assignments))
     if as_json:

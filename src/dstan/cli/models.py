@@ -11,7 +11,7 @@ import typer
 
 from dstan._progress import Progress, silent
 from dstan.cli import options, output
-from dstan.errors import ClipError, CorpusError, DstanError, ModelError
+from dstan.errors import CorpusError, DstanError, ModelError
 
 if TYPE_CHECKING:
     from dstan.clips import ClipSet
@@ -36,6 +36,7 @@ def train(
     task: options.Task = None,
     seed: options.Seed = 0,
     coding: options.Coding = None,
+    frames: options.Frames = None,
     config: options.Config = None,
     assignments: options.Set = None,
     cache: options.CacheRoot = None,
@@ -47,7 +48,7 @@ def train(
 ) -> None:
     """Train one method on a whole corpus, for use on video of other people.
 
-    Example: [bold]dstan train dstan --corpus casme2 --root twin --out model[/bold]
+    Example: `dstan train dstan --corpus casme2 --root twin --out model`
     """
     from dstan.corpora import load_corpus
     from dstan.preprocessing.cache import Cache, prepare_clips
@@ -55,7 +56,7 @@ def train(
     (recognizer,) = options.recognizers([method], options.settings(config, assignments))
     check_target(out)
     where = options.device(device)
-    clips = load_corpus(corpus, root, task=task, coding=coding)
+    clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames)
     store, recipe = Cache(cache), recognizer.recipe
     with output.progress_bars() as progress:
         clips = prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)
@@ -121,7 +122,7 @@ def predict(
     A video is taken as one clip, so it should hold one expression and little else. One that cannot be used is named
     and does not lose the others; the exit code is then 1.
 
-    Example: [bold]dstan predict face.mp4 --model model --onset 12 --offset 40[/bold]
+    Example: `dstan predict face.mp4 --model model --onset 12 --offset 40`
     """
     from dstan.inference import load_model
 
@@ -132,17 +133,17 @@ def predict(
         for number, video in enumerate(videos, start=1):
             try:
                 predictions.append(loaded.predict_video(video, onset=onset, offset=offset, fps=fps))
-            except ClipError as error:
+            except DstanError as error:
                 failed.append((video, error))
             progress("predict", number, len(videos), video.name)
     if as_json:
-        errors = [{"path": path, "error": str(error)} for path, error in failed]
+        errors = [{"path": path, "error": str(reason)} for path, reason in failed]
         output.document({"model": model, "predictions": predictions, "failed": errors})
     else:
         for prediction in predictions:
             show_prediction(prediction)
-    for _, error in failed:
-        output.show_error(error)
+    for _, reason in failed:
+        output.show_error(reason)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -170,7 +171,7 @@ def info(
 ) -> None:
     """Say what a model is: its method, classes, settings and how it was trained.
 
-    Example: [bold]dstan info model[/bold]
+    Example: `dstan info model`
     """
     from dstan.recognizers import describe_model, load_model
 

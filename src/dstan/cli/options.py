@@ -29,6 +29,9 @@ Coding = Annotated[
     str | None,
     typer.Option("--coding", metavar="TEXT", help="Part of the name of the coding table, where there are several."),
 ]
+Frames = Annotated[
+    str | None, typer.Option("--frames", metavar="raw|cropped", help="Which frames [default: raw, where both are].")
+]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings over the method's own (dstan config).")
 ]
