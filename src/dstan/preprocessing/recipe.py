@@ -11,7 +11,9 @@ from dstan.config import Settings, digest_of, setting
 class Recipe(Settings):
     """Settings of preprocessing (section 2.1 of the paper, and what it leaves open)."""
 
-    size: int | tuple[int, int] = setting(224, "Side of the square crop, or [height, width], in pixels.", low=32, high=1024)
+    size: int | tuple[int, int] = setting(
+        224, "Side of the square crop, or [height, width], in pixels.", low=32, high=1024
+    )
     steps: int = setting(9, "Frames of the appearance stream and fields of the flow stream.", low=1, high=512)
     alignment: str = setting(
         "rigid_first_frame",

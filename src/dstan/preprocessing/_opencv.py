@@ -1,0 +1,27 @@
+"""OpenCV, imported where it is used, with an error that says what to install."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from dstan.errors import MissingDependencyError
+
+
+def opencv() -> ModuleType:
+    """Import OpenCV.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it cannot be imported.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"OpenCV cannot be imported: {error}",
+            hint="Install the system's libGL (Debian: apt-get install libgl1 libglib2.0-0), or swap in the build that "
+            "needs none: pip uninstall -y opencv-contrib-python; "
+            "pip install --no-deps opencv-contrib-python-headless==4.11.0.86",
+        ) from error
+    return cv2  # type: ignore[no-any-return]

@@ -1,0 +1,167 @@
+"""Optical flow: the displacement (u, v) of every pixel, in pixels, x to the right and y down.
+
+A field ``w`` from ``first`` to ``second`` means ``first(x, y) = second(x + u, y + v)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from numpy.typing import NDArray
+
+from dstan._registry import look_up
+from dstan.arrays import FlowField, FlowSequence, check_array
+from dstan.errors import MissingDependencyError, ShapeError
+from dstan.preprocessing._opencv import opencv
+
+Grey = Float32[np.ndarray, "h w"]
+
+
+def farneback(first: Grey, second: Grey) -> FlowField:
+    """Estimate flow by polynomial expansion: fast, and it keeps the amplitude of subtle motion.
+
+    Parameters
+    ----------
+    first, second
+        (H, W) grey, in [0, 255].
+
+    References
+    ----------
+    .. [1] G. Farnebäck, "Two-frame motion estimation based on polynomial expansion", SCIA 2003.
+    """
+    return _field(opencv().calcOpticalFlowFarneback(first, second, None, 0.5, 3, 15, 3, 5, 1.2, 0))
+
+
+def tvl1(first: Grey, second: Grey) -> FlowField:
+    """Estimate flow by total variation and an L1 data term: quiet where nothing moves, slow, shrinks subtle motion.
+
+    Parameters
+    ----------
+    first, second
+        (H, W) grey, in [0, 255].
+
+    Raises
+    ------
+    MissingDependencyError
+        If OpenCV was built without its contributed modules.
+
+    References
+    ----------
+    .. [1] C. Zach, T. Pock, H. Bischof, "A duality based approach for realtime TV-L1 optical flow", DAGM 2007.
+    """
+    cv2 = opencv()
+    if not hasattr(cv2, "optflow"):
+        raise MissingDependencyError(
+            "TV-L1 flow is in OpenCV's contributed modules, which this build lacks",
+            hint="pip install opencv-contrib-python==4.11.0.86, or use --set recipe.flow=farneback",
+        )
+    scaled = [np.clip(image / np.float32(255), 0, 1) for image in (first, second)]
+    return _field(cv2.optflow.DualTVL1OpticalFlow_create().calc(*scaled, None))
+
+
+def dis(first: Grey, second: Grey) -> FlowField:
+    """Estimate flow by dense inverse search, medium preset: the fastest; works on whole grey levels.
+
+    Parameters
+    ----------
+    first, second
+        (H, W) grey, in [0, 255].
+
+    References
+    ----------
+    .. [1] T. Kroeger et al., "Fast optical flow using dense inverse search", ECCV 2016.
+    """
+    cv2 = opencv()
+    rounded = [np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in (first, second)]
+    return _field(cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*rounded, None))
+
+
+ALGORITHMS: dict[str, Callable[[Grey, Grey], FlowField]] = {"farneback": farneback, "tvl1": tvl1, "dis": dis}
+
+
+def compute_flow(first: Grey, second: Grey, algorithm: str = "farneback") -> FlowField:
+    """Estimate the displacement from one grey image to another.
+
+    Parameters
+    ----------
+    first, second
+        (H, W) grey of one size, in [0, 255].
+    algorithm
+        ``farneback``, ``tvl1`` or ``dis``.
+
+    Returns
+    -------
+    (H, W, 2) float32 (u, v) in pixels.
+
+    Raises
+    ------
+    ShapeError
+        If the images are not two-dimensional or differ in size.
+    UnknownNameError
+        If there is no such algorithm.
+    """
+    estimate = look_up("flow algorithm", algorithm, ALGORITHMS)
+    for name, image in (("first", first), ("second", second)):
+        check_array(name, image, ndim=2)
+    if first.shape != second.shape:
+        raise ShapeError(f"the two images differ in size: {first.shape} and {second.shape}")
+    return estimate(_grey(first), _grey(second))
+
+
+def flow_sequence(frames: Float32[np.ndarray, "t h w"], pairs: str, algorithm: str = "farneback") -> FlowSequence:
+    """Estimate one field less than there are frames.
+
+    Parameters
+    ----------
+    frames
+        (T + 1, H, W) grey, in [0, 255], at least two.
+    pairs
+        ``adjacent``: from each frame to the next; ``onset``: from the first frame to each of the others.
+    algorithm
+        ``farneback``, ``tvl1`` or ``dis``.
+
+    Returns
+    -------
+    (T, 2, H, W) float32 in pixels.
+
+    Raises
+    ------
+    ShapeError
+        If there are fewer than two frames or ``pairs`` is neither of the two.
+    UnknownNameError
+        If there is no such algorithm.
+    """
+    check_array("frames", frames, ndim=3)
+    if len(frames) < 2 or pairs not in ("adjacent", "onset"):
+        raise ShapeError(f"flow needs two frames and pairs adjacent or onset, not {len(frames)} frames and {pairs!r}")
+    firsts = frames[:-1] if pairs == "adjacent" else frames[:1].repeat(len(frames) - 1, axis=0)
+    fields = [compute_flow(a, b, algorithm) for a, b in zip(firsts, frames[1:], strict=True)]
+    return np.ascontiguousarray(np.stack(fields).transpose(0, 3, 1, 2))
+
+
+def resize_flow(field: FlowField, shape: tuple[int, int]) -> FlowField:
+    """Resize a field and scale its vectors with it.
+
+    Parameters
+    ----------
+    field
+        (H, W, 2) displacement in pixels.
+    shape
+        Height and width wanted.
+    """
+    cv2 = opencv()
+    height, width = field.shape[:2]
+    smaller = shape[0] * shape[1] < height * width
+    resized = cv2.resize(field, shape[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return _field(resized * np.float32([shape[1] / width, shape[0] / height]))
+
+
+def _grey(image: NDArray[Any]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(image, dtype=np.float32)
+
+
+def _field(array: Any) -> NDArray[np.float32]:
+    return np.ascontiguousarray(array, dtype=np.float32)

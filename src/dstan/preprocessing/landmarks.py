@@ -1,0 +1,234 @@
+"""Dense face landmarks: who finds them, which are rigid, and which stand for the usual 68 points.
+
+The 468 points are those of MediaPipe's face mesh. Coordinates are pixels (x, y) of the image, (0, 0) being the centre
+of its first pixel. "Right" and "left" are the person's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan._registry import look_up
+from dstan.clips import Clip
+from dstan.errors import FaceError, FrameError, MissingDependencyError
+
+log = logging.getLogger(__name__)
+
+MESH_POINTS = 468
+
+
+class StablePoint(NamedTuple):
+    """A mesh point that an expression hardly moves.
+
+    ``x`` and ``y`` (down) are its place on an average face seen from the front, from the middle between the eye
+    centres, in units of the distance between them; an eye's centre is halfway between its corners.
+    """
+
+    index: int
+    name: str
+    weight: float
+    x: float
+    y: float
+
+
+STABLE: tuple[StablePoint, ...] = (
+    StablePoint(33, "right eye, outer corner", 1.0, -0.7055, -0.006),
+    StablePoint(133, "right eye, inner corner", 1.0, -0.2945, 0.006),
+    StablePoint(362, "left eye, inner corner", 1.0, 0.2945, 0.006),
+    StablePoint(263, "left eye, outer corner", 1.0, 0.7055, -0.006),
+    StablePoint(168, "root of the nose, between the eyes", 1.0, 0.0, -0.1025),
+    StablePoint(6, "bridge of the nose, upper", 1.0, 0.0, 0.024),
+    StablePoint(197, "bridge of the nose, middle", 1.0, 0.0, 0.1425),
+    StablePoint(195, "bridge of the nose, lower", 1.0, 0.0, 0.2485),
+    StablePoint(127, "right temple, before the ear", 0.5, -1.2285, 0.041),
+    StablePoint(356, "left temple, before the ear", 0.5, 1.2285, 0.041),
+    StablePoint(162, "right temple, middle", 0.5, -1.199, -0.235),
+    StablePoint(389, "left temple, middle", 0.5, 1.199, -0.235),
+    StablePoint(21, "right temple, upper", 0.5, -1.1245, -0.446),
+    StablePoint(251, "left temple, upper", 0.5, 1.1245, -0.446),
+    StablePoint(67, "forehead, right of the middle", 0.5, -0.559, -0.854),
+    StablePoint(10, "forehead, middle", 0.5, 0.0, -0.8945),
+    StablePoint(297, "forehead, left of the middle", 0.5, 0.559, -0.854),
+)
+"""The points that alignment is fitted on; no brow, lid, mouth or jaw is among them."""
+
+STABLE_POINTS: tuple[int, ...] = tuple(point.index for point in STABLE)
+
+MESH_TO_68: tuple[int, ...] = (
+    *(127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356),  # 0-16 jaw, right to left
+    *(70, 63, 105, 66, 107),  # 17-21 right brow
+    *(336, 296, 334, 293, 300),  # 22-26 left brow
+    *(168, 197, 195, 4),  # 27-30 bridge to tip of the nose
+    *(98, 97, 2, 326, 327),  # 31-35 base of the nose
+    *(33, 160, 158, 133, 153, 144),  # 36-41 right eye
+    *(362, 385, 387, 263, 373, 380),  # 42-47 left eye
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),  # 48-59 outer lips
+    *(78, 82, 13, 312, 308, 317, 14, 87),  # 60-67 inner lips
+)
+"""For each of the 68 points of the iBUG scheme, counted from 0, the mesh point nearest to it."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """What was found: ``points`` (n, 468, 2) float32 pixels, NaN where unknown, and how many ``faces`` were seen."""
+
+    points: NDArray[np.float32]
+    faces: int
+
+
+class LandmarkSource(Protocol):
+    """Whoever knows where a face is."""
+
+    def landmarks(self, clip: Clip, frames: Sequence[NDArray[np.uint8]]) -> Landmarks:
+        """Find the mesh in the first frames of a clip.
+
+        Parameters
+        ----------
+        clip
+            The clip, for messages and for what is written beside it.
+        frames
+            (H, W, 3) RGB, in order, from the clip's onset on.
+
+        Raises
+        ------
+        FaceError
+            If no face is known in any of the frames.
+        """
+
+
+class MediapipeSource:
+    """MediaPipe's face mesh in video mode, one instance per clip; of several faces the largest is followed."""
+
+    def landmarks(self, clip: Clip, frames: Sequence[NDArray[np.uint8]]) -> Landmarks:
+        """Find the mesh in each frame, by tracking from the one before."""
+        points = np.full((len(frames), MESH_POINTS, 2), np.nan, dtype=np.float32)
+        most, centre = 0, None
+        with _quiet(), _face_mesh()(static_image_mode=False, max_num_faces=2, refine_landmarks=False) as mesh:
+            for index, frame in enumerate(frames):
+                found = mesh.process(np.ascontiguousarray(frame)).multi_face_landmarks or ()
+                faces = [_pixels(face, frame.shape) for face in found]
+                most = max(most, len(faces))
+                if faces:
+                    points[index] = _choose(faces, centre)
+                    centre = points[index].mean(axis=0)
+        if most == 0:
+            raise FaceError(
+                f"no face was found in its first {len(frames)} frames",
+                where=clip,
+                hint="The face should be upright, in view and at least a fifth as high as the frame; crop closer, or "
+                "use --set recipe.alignment=none for frames that are faces already",
+            )
+        if most > 1:
+            log.warning("%s: %d faces in view, the largest is used", clip, most)
+        return Landmarks(points, most)
+
+
+class TruthSource:
+    """The landmarks that synthesis wrote beside its corpus, under ``truth/``."""
+
+    def landmarks(self, clip: Clip, frames: Sequence[NDArray[np.uint8]]) -> Landmarks:
+        """Read the mesh of the frames from the clip's onset on."""
+        from safetensors import SafetensorError, safe_open
+
+        path = truth_path(clip)
+        try:
+            with safe_open(path, framework="numpy") as file:
+                known = np.asarray(file.get_tensor("landmarks"), dtype=np.float32)
+        except (OSError, SafetensorError) as error:
+            raise FrameError(f"damaged truth: {error}", where=path, hint="Draw the corpus again") from error
+        onset = clip.onset or 0
+        points = known[onset : onset + len(frames)]
+        if len(points) < len(frames) or np.isnan(points).all():
+            raise FaceError(f"the truth holds no landmarks for frames {onset} on", where=clip)
+        return Landmarks(points, 1)
+
+
+def truth_path(clip: Clip) -> Path:
+    """Return where synthesis wrote the truth of a clip.
+
+    Raises
+    ------
+    FaceError
+        If no folder above the clip holds it.
+    """
+    name = Path("truth", "clips", clip.subject, f"{clip.clip_id}.safetensors")
+    for folder in clip.path.absolute().parents:
+        if (folder / name).is_file():
+            return folder / name
+    raise FaceError(
+        f"no {name} in any folder above {clip.path}",
+        where=clip,
+        hint="Only synthetic corpora carry it; for real faces use --set recipe.landmarks=mediapipe",
+    )
+
+
+SOURCES: dict[str, Callable[[], LandmarkSource]] = {"mediapipe": MediapipeSource, "truth": TruthSource}
+
+
+def landmark_source(name: str) -> LandmarkSource:
+    """Return a source of landmarks by name.
+
+    Parameters
+    ----------
+    name
+        ``mediapipe`` finds them in the frames; ``truth`` reads what synthesis wrote.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such source.
+    """
+    return look_up("landmark source", name, SOURCES)()
+
+
+def _face_mesh() -> Any:
+    try:
+        from mediapipe.python.solutions.face_mesh import FaceMesh
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"MediaPipe cannot be imported: {error}",
+            hint="pip install mediapipe==0.10.21, or use --set recipe.alignment=none, or, for a synthetic corpus, "
+            "--set recipe.landmarks=truth",
+        ) from error
+    return FaceMesh
+
+
+def _pixels(face: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    unit = np.array([(point.x, point.y) for point in face.landmark])
+    return (unit * (shape[1], shape[0]) - 0.5).astype(np.float32)
+
+
+def _choose(faces: list[NDArray[np.float32]], centre: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Take the largest face, or later the one nearest to where it was."""
+    if centre is None:
+        return max(faces, key=lambda points: float(np.prod(np.ptp(points, axis=0))))
+    return min(faces, key=lambda points: float(np.linalg.norm(points.mean(axis=0) - centre)))
+
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what MediaPipe's C++ parts write on standard error from the terminal; no setting of theirs does."""
+    with _ONE_AT_A_TIME:
+        sys.stderr.flush()
+        saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(nowhere)

@@ -1,0 +1,212 @@
+"""A clip through its recipe, in two stages: aligned frames, and what recognisers take.
+
+The first stage (landmarks, alignment, crop) is slow and shared by many recipes; its frames are rounded to half
+precision whether or not they pass through the cache, so that cached and fresh numbers are the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan._engine import single_thread
+from dstan.arrays import Matrix
+from dstan.clips import Clip, PreparedClip
+from dstan.errors import ClipError, DstanError, FrameError
+from dstan.preprocessing.alignment import FIRST_FRAMES, first_face, fit_first_frames, stretch, transform, warp
+from dstan.preprocessing.flow import flow_sequence
+from dstan.preprocessing.landmarks import LandmarkSource, landmark_source
+from dstan.preprocessing.recipe import Recipe
+from dstan.preprocessing.tim import interpolate, interpolate_times
+from dstan.video import Frame, check_range, read_clip
+
+if TYPE_CHECKING:
+    from dstan.preprocessing.cache import Cache
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """The first stage of a clip.
+
+    Parameters
+    ----------
+    frames
+        (n, H, W) float32 grey in [0, 255], every value exact in half precision.
+    times
+        (n,) seconds from the clip's first frame; None where the rate is unknown.
+    landmarks
+        (468, 2) mesh points of the first frames in the crop's pixels; None where they were not needed.
+    done
+        What was done, for :attr:`PreparedClip.done`.
+    """
+
+    frames: NDArray[np.float32]
+    times: NDArray[np.float64] | None
+    landmarks: NDArray[np.float32] | None = None
+    done: dict[str, Any] = field(default_factory=dict)
+
+
+def prepare_clip(clip: Clip, recipe: Recipe, cache: Cache | None = None) -> PreparedClip:
+    """Take a clip through its recipe; the numbers are the same from the cache as without it, to the last bit.
+
+    Parameters
+    ----------
+    clip
+        The clip.
+    recipe
+        What to do.
+    cache
+        Where to look first and to store; nothing is stored if None.
+
+    Raises
+    ------
+    ClipError
+        If the clip cannot be used.
+    MissingDependencyError
+        If OpenCV or MediaPipe is needed and cannot be imported.
+    """
+    if cache is not None and (known := cache.load(clip, recipe)) is not None:
+        return known
+    aligned = None if cache is None else cache.load_aligned(clip, recipe)
+    with single_thread():
+        if aligned is None:
+            aligned = align_clip(clip, recipe)
+            if cache is not None:
+                cache.store_aligned(aligned, clip, recipe)
+        prepared = derive(aligned, clip, recipe)
+    if cache is not None:
+        cache.store(prepared, recipe)
+    return prepared
+
+
+def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None) -> Aligned:
+    """Find the face in a clip's first frames and bring every frame into the crop by one matrix.
+
+    Parameters
+    ----------
+    clip
+        The clip, read from onset to offset.
+    recipe
+        What to do; only size, alignment and landmarks matter here.
+    source
+        Who finds the face; the recipe's choice if None.
+
+    Raises
+    ------
+    ClipError
+        If a frame cannot be read, the frames differ in size, the annotation does not fit, or no face is found.
+    MissingDependencyError
+        If OpenCV or MediaPipe cannot be imported.
+    """
+    check_range(clip)
+    how, warnings = _alignment(clip, recipe)
+    done: dict[str, Any] = {"alignment": how, "landmarks": None, "faces": None}
+    if how == "rigid_first_frame":
+        matrix, landmarks, faces = _fit(clip, recipe, source or landmark_source(recipe.landmarks))
+        done |= {"landmarks": recipe.landmarks, "faces": faces}
+        if faces > 1:
+            warnings.append(f"{faces} faces in view: the largest was used")
+    else:
+        first = next(read_clip(clip))
+        matrix, landmarks = stretch(first.pixels.shape[:2], recipe.shape), None
+    frames, times, indices = _warp_all(clip, matrix, recipe.shape)
+    if len(frames) == 1:
+        warnings.append("it has one frame, which is repeated: nothing moves")
+    done |= {
+        "matrix": matrix.tolist(),
+        "frames": len(frames),
+        "first_frame": indices[0],
+        "last_frame": indices[-1],
+        "warnings": warnings,
+        "aligned_digest": recipe.aligned_digest(),
+    }
+    return Aligned(frames, times, landmarks, done)
+
+
+def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
+    """Interpolate aligned frames in time and estimate their flow.
+
+    Appearance is TIM to ``recipe.steps`` frames. Flow needs a frame more than there are fields, so it is estimated on
+    TIM to ``recipe.steps + 1`` frames, a clip of one frame being repeated.
+
+    Parameters
+    ----------
+    aligned
+        The first stage.
+    clip
+        The clip it came from.
+    recipe
+        What to do.
+    """
+    steps = recipe.steps
+    for_flow = np.clip(interpolate(aligned.frames, steps + 1), 0, 255)
+    times, flow_times = None, None
+    if aligned.times is not None:
+        times = interpolate_times(aligned.times, steps)
+        flow_times = interpolate_times(aligned.times, steps + 1)[1:]
+    return PreparedClip(
+        clip=clip,
+        appearance=np.clip(interpolate(aligned.frames, steps), 0, 255),
+        flow=flow_sequence(for_flow, recipe.pairs, recipe.flow),
+        appearance_times=times,
+        flow_times=flow_times,
+        landmarks=aligned.landmarks,
+        done={**aligned.done, "recipe": recipe.digest()},
+    )
+
+
+def _alignment(clip: Clip, recipe: Recipe) -> tuple[str, list[str]]:
+    """Return what will be done, which for a corpus's own crops is not what the recipe says, and a warning then."""
+    if recipe.alignment == "corpus" and not clip.cropped:
+        raise ClipError(
+            "the recipe wants the corpus's own crop, but these are whole frames",
+            where=clip,
+            hint="Use --set recipe.alignment=rigid_first_frame, or point to the corpus's cropped frames",
+        )
+    if recipe.alignment == "rigid_first_frame" and clip.cropped:
+        return "corpus", ["only the corpus's own crops are here: they were used in place of rigid_first_frame"]
+    return recipe.alignment, []
+
+
+def _fit(clip: Clip, recipe: Recipe, source: LandmarkSource) -> tuple[Matrix, NDArray[np.float32], int]:
+    first = [frame.pixels for frame in itertools.islice(read_clip(clip, colour=True), FIRST_FRAMES)]
+    found = source.landmarks(clip, first)
+    try:
+        matrix = fit_first_frames(found.points, recipe.shape)
+    except DstanError as error:
+        error.where = error.where or str(clip)
+        raise
+    return matrix, transform(first_face(found.points), matrix), found.faces
+
+
+def _warp_all(
+    clip: Clip, matrix: Matrix, shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float64] | None, list[int]]:
+    """Return the frames, their seconds from the first, and their positions in the source."""
+    halves: list[NDArray[np.float16]] = []
+    times: list[float] = []
+    indices: list[int] = []
+    for frame in _same_size(clip):
+        halves.append(warp(frame.pixels, matrix, shape).astype(np.float16))
+        times.append(frame.time)
+        indices.append(frame.index)
+    seconds = np.array(times) - times[0]
+    return np.stack(halves).astype(np.float32), None if np.isnan(seconds).any() else seconds, indices
+
+
+def _same_size(clip: Clip) -> Iterator[Frame]:
+    size = None
+    for frame in read_clip(clip):
+        size = size or frame.pixels.shape
+        if frame.pixels.shape != size:
+            raise FrameError(
+                f"frame {frame.index} is {frame.pixels.shape[0]} x {frame.pixels.shape[1]}, the first "
+                f"{size[0]} x {size[1]}",
+                where=clip,
+            )
+        yield frame

@@ -1,0 +1,91 @@
+"""The temporal interpolation model (TIM): a clip of any length becomes one of a fixed length."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float32
+from numpy.typing import NDArray
+
+from dstan.errors import ShapeError
+
+
+def tim_matrix(n_in: int, n_out: int) -> NDArray[np.float64]:
+    """Compute the matrix that TIM applies along time.
+
+    For linearly independent frames the graph embedding of [1]_ is inverted exactly, and what remains is the DCT-II
+    interpolant of the frames, which does not depend on them; it also serves where frames repeat.
+
+    Parameters
+    ----------
+    n_in
+        Frames given, at least one.
+    n_out
+        Frames wanted, at least one.
+
+    Returns
+    -------
+    (n_out, n_in) weights; every row sums to 1, the first and the last row pick the first and the last frame. One
+    frame wanted is the one halfway; one frame given is repeated.
+
+    Raises
+    ------
+    ShapeError
+        If either number is less than one.
+
+    References
+    ----------
+    .. [1] Z. Zhou, G. Zhao, M. Pietikäinen, "Towards a practical lipreading system", CVPR 2011, pp. 137-144.
+    """
+    if n_in < 1 or n_out < 1:
+        raise ShapeError(f"TIM needs at least one frame in and one out, not {n_in} and {n_out}")
+    place = _positions(n_in, n_out) + 0.5
+    k = np.arange(n_in)
+    scale = np.where(k == 0, 1.0, 2.0) / n_in
+    given = np.cos(np.pi * np.outer(k, np.arange(n_in) + 0.5) / n_in)
+    wanted = np.cos(np.pi * np.outer(place, k) / n_in)
+    matrix: NDArray[np.float64] = (wanted * scale) @ given
+    return matrix
+
+
+def interpolate(frames: Float32[np.ndarray, "n ..."], n_frames: int) -> Float32[np.ndarray, "m ..."]:
+    """Resample a clip to a fixed length with the temporal interpolation model (TIM).
+
+    TIM interpolates and does not smooth: a long clip is sampled, and a value may overshoot those around it.
+
+    Parameters
+    ----------
+    frames
+        (n, ...) frames, landmarks or anything else that runs along time, at least one.
+    n_frames
+        Frames wanted, at least one.
+
+    Returns
+    -------
+    (n_frames, ...) float32: the curve through the frames read at equal steps; the first and the last frame are kept.
+
+    Raises
+    ------
+    ShapeError
+        If there are no frames, or none is wanted.
+
+    References
+    ----------
+    .. [1] Z. Zhou et al., "An image-based visual speech animation system", IEEE TCSVT 22(10), 2012.
+    """
+    if len(frames) == n_frames:
+        return np.asarray(frames, dtype=np.float32).copy()
+    matrix = tim_matrix(len(frames), n_frames).astype(np.float32)
+    flat = np.asarray(frames, dtype=np.float32).reshape(len(frames), -1)
+    return (matrix @ flat).reshape(n_frames, *frames.shape[1:])
+
+
+def interpolate_times(times: NDArray[np.float64], n_frames: int) -> NDArray[np.float64]:
+    """Return the seconds at which :func:`interpolate` reads the curve, by linear interpolation between the frames."""
+    return np.interp(_positions(len(times), n_frames), np.arange(len(times)), times)
+
+
+def _positions(n_in: int, n_out: int) -> NDArray[np.float64]:
+    """Return where the frames wanted lie, in frames given, counted from 0."""
+    if n_out == 1:
+        return np.array([(n_in - 1) / 2])
+    return np.linspace(0.0, n_in - 1.0, n_out)
