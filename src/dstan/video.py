@@ -336,7 +336,7 @@ def _opened(path: Path, where: object) -> Iterator[tuple[InputContainer, VideoSt
         yield container, container.streams.video[0]
 
 
-def _packets(container: InputContainer, stream: VideoStream, where: object) -> Iterator[Packet]:
+def _packets(container: InputContainer, stream: VideoStream, where: object) -> Iterator[Packet[VideoStream]]:
     import av
 
     try:

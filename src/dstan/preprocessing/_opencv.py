@@ -24,4 +24,4 @@ def opencv() -> ModuleType:
             "needs none: pip uninstall -y opencv-contrib-python; "
             "pip install --no-deps opencv-contrib-python-headless==4.11.0.86",
         ) from error
-    return cv2  # type: ignore[no-any-return]
+    return cv2

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 
 from dstan.arrays import Matrix
@@ -23,7 +22,9 @@ _FEWEST = 6
 
 
 def umeyama(
-    source: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"], weights: Float[np.ndarray, " n"] | None = None
+    source: NDArray[np.floating[Any]],
+    target: NDArray[np.floating[Any]],
+    weights: NDArray[np.floating[Any]] | None = None,
 ) -> Matrix:
     """Fit the similarity (rotation, scale, translation) that takes points onto points, by weighted least squares.
 
@@ -65,7 +66,7 @@ def umeyama(
     return np.column_stack([linear, q_mean - linear @ p_mean])
 
 
-def first_face(points: Float32[np.ndarray, "n p 2"]) -> Float32[np.ndarray, "p 2"]:
+def first_face(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the median of each landmark over the frames where it is known; NaN where it never is."""
     known = ~np.isnan(points).any(axis=(0, 2)) if len(points) == 1 else ~np.isnan(points).all(axis=(0, 2))
     median = np.full(points.shape[1:], np.nan, dtype=np.float32)
@@ -73,7 +74,7 @@ def first_face(points: Float32[np.ndarray, "n p 2"]) -> Float32[np.ndarray, "p 2
     return median
 
 
-def fit_first_frames(landmarks: Float32[np.ndarray, "n 468 2"], shape: tuple[int, int]) -> Matrix:
+def fit_first_frames(landmarks: NDArray[np.float32], shape: tuple[int, int]) -> Matrix:
     """Fit the similarity from a clip's frames to the crop, on the stable points of its first frames.
 
     Parameters
@@ -100,7 +101,7 @@ def fit_first_frames(landmarks: Float32[np.ndarray, "n 468 2"], shape: tuple[int
     return umeyama(face[known], template_points(shape)[known], weights[known])
 
 
-def stretch(source: tuple[int, int], shape: tuple[int, int]) -> Matrix:
+def stretch(source: tuple[int, ...], shape: tuple[int, int]) -> Matrix:
     """Return the matrix that resizes a whole frame of height and width ``source`` to ``shape``."""
     scale_y, scale_x = shape[0] / source[0], shape[1] / source[1]
     return np.array([[scale_x, 0.0, (scale_x - 1) / 2], [0.0, scale_y, (scale_y - 1) / 2]])
@@ -108,7 +109,8 @@ def stretch(source: tuple[int, int], shape: tuple[int, int]) -> Matrix:
 
 def transform(points: NDArray[Any], matrix: Matrix) -> NDArray[np.float32]:
     """Apply a (2, 3) matrix to (..., 2) points."""
-    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    moved: NDArray[np.float32] = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    return moved
 
 
 def warp(frame: NDArray[Any], matrix: Matrix, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -9,18 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from dstan._registry import look_up
-from dstan.arrays import FlowField, FlowSequence, check_array
+from dstan.arrays import check_array
 from dstan.errors import MissingDependencyError, ShapeError
 from dstan.preprocessing._opencv import opencv
 
-Grey = Float32[np.ndarray, "h w"]
 
-
-def farneback(first: Grey, second: Grey) -> FlowField:
+def farneback(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Estimate flow by polynomial expansion: fast, and it keeps the amplitude of subtle motion.
 
     Parameters
@@ -35,7 +32,7 @@ def farneback(first: Grey, second: Grey) -> FlowField:
     return _field(opencv().calcOpticalFlowFarneback(first, second, None, 0.5, 3, 15, 3, 5, 1.2, 0))
 
 
-def tvl1(first: Grey, second: Grey) -> FlowField:
+def tvl1(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Estimate flow by total variation and an L1 data term: quiet where nothing moves, slow, shrinks subtle motion.
 
     Parameters
@@ -62,7 +59,7 @@ def tvl1(first: Grey, second: Grey) -> FlowField:
     return _field(cv2.optflow.DualTVL1OpticalFlow_create().calc(*scaled, None))
 
 
-def dis(first: Grey, second: Grey) -> FlowField:
+def dis(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Estimate flow by dense inverse search, medium preset: the fastest; works on whole grey levels.
 
     Parameters
@@ -79,10 +76,16 @@ def dis(first: Grey, second: Grey) -> FlowField:
     return _field(cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*rounded, None))
 
 
-ALGORITHMS: dict[str, Callable[[Grey, Grey], FlowField]] = {"farneback": farneback, "tvl1": tvl1, "dis": dis}
+ALGORITHMS: dict[str, Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]] = {
+    "farneback": farneback,
+    "tvl1": tvl1,
+    "dis": dis,
+}
 
 
-def compute_flow(first: Grey, second: Grey, algorithm: str = "farneback") -> FlowField:
+def compute_flow(
+    first: NDArray[np.float32], second: NDArray[np.float32], algorithm: str = "farneback"
+) -> NDArray[np.float32]:
     """Estimate the displacement from one grey image to another.
 
     Parameters
@@ -111,7 +114,7 @@ def compute_flow(first: Grey, second: Grey, algorithm: str = "farneback") -> Flo
     return estimate(_grey(first), _grey(second))
 
 
-def flow_sequence(frames: Float32[np.ndarray, "t h w"], pairs: str, algorithm: str = "farneback") -> FlowSequence:
+def flow_sequence(frames: NDArray[np.float32], pairs: str, algorithm: str = "farneback") -> NDArray[np.float32]:
     """Estimate one field less than there are frames.
 
     Parameters
@@ -142,7 +145,7 @@ def flow_sequence(frames: Float32[np.ndarray, "t h w"], pairs: str, algorithm: s
     return np.ascontiguousarray(np.stack(fields).transpose(0, 3, 1, 2))
 
 
-def resize_flow(field: FlowField, shape: tuple[int, int]) -> FlowField:
+def resize_flow(field: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Resize a field and scale its vectors with it.
 
     Parameters
@@ -156,7 +159,7 @@ def resize_flow(field: FlowField, shape: tuple[int, int]) -> FlowField:
     height, width = field.shape[:2]
     smaller = shape[0] * shape[1] < height * width
     resized = cv2.resize(field, shape[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    return _field(resized * np.float32([shape[1] / width, shape[0] / height]))
+    return _field(resized * np.array([shape[1] / width, shape[0] / height], dtype=np.float32))
 
 
 def _grey(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -31,11 +31,12 @@ MESH_POINTS = 468
 class StablePoint(NamedTuple):
     """A mesh point that an expression hardly moves.
 
-    ``x`` and ``y`` (down) are its place on an average face seen from the front, from the middle between the eye
-    centres, in units of the distance between them; an eye's centre is halfway between its corners.
+    ``mesh`` is its index. ``x`` and ``y`` (down) are its place on an average face seen from the front at 80 cm, from
+    the middle between the eye centres, in units of the distance between them; an eye's centre is halfway between its
+    corners.
     """
 
-    index: int
+    mesh: int
     name: str
     weight: float
     x: float
@@ -43,27 +44,27 @@ class StablePoint(NamedTuple):
 
 
 STABLE: tuple[StablePoint, ...] = (
-    StablePoint(33, "right eye, outer corner", 1.0, -0.7055, -0.006),
-    StablePoint(133, "right eye, inner corner", 1.0, -0.2945, 0.006),
-    StablePoint(362, "left eye, inner corner", 1.0, 0.2945, 0.006),
-    StablePoint(263, "left eye, outer corner", 1.0, 0.7055, -0.006),
-    StablePoint(168, "root of the nose, between the eyes", 1.0, 0.0, -0.1025),
-    StablePoint(6, "bridge of the nose, upper", 1.0, 0.0, 0.024),
-    StablePoint(197, "bridge of the nose, middle", 1.0, 0.0, 0.1425),
-    StablePoint(195, "bridge of the nose, lower", 1.0, 0.0, 0.2485),
-    StablePoint(127, "right temple, before the ear", 0.5, -1.2285, 0.041),
-    StablePoint(356, "left temple, before the ear", 0.5, 1.2285, 0.041),
-    StablePoint(162, "right temple, middle", 0.5, -1.199, -0.235),
-    StablePoint(389, "left temple, middle", 0.5, 1.199, -0.235),
-    StablePoint(21, "right temple, upper", 0.5, -1.1245, -0.446),
-    StablePoint(251, "left temple, upper", 0.5, 1.1245, -0.446),
-    StablePoint(67, "forehead, right of the middle", 0.5, -0.559, -0.854),
-    StablePoint(10, "forehead, middle", 0.5, 0.0, -0.8945),
-    StablePoint(297, "forehead, left of the middle", 0.5, 0.559, -0.854),
+    StablePoint(33, "right eye, outer corner", 1.0, -0.7035, -0.006),
+    StablePoint(133, "right eye, inner corner", 1.0, -0.2965, 0.006),
+    StablePoint(362, "left eye, inner corner", 1.0, 0.2965, 0.006),
+    StablePoint(263, "left eye, outer corner", 1.0, 0.7035, -0.006),
+    StablePoint(168, "root of the nose, between the eyes", 1.0, 0.0, -0.105),
+    StablePoint(6, "bridge of the nose, upper", 1.0, 0.0, 0.025),
+    StablePoint(197, "bridge of the nose, middle", 1.0, 0.0, 0.148),
+    StablePoint(195, "bridge of the nose, lower", 1.0, 0.0, 0.2595),
+    StablePoint(127, "right temple, before the ear", 0.5, -1.146, 0.038),
+    StablePoint(356, "left temple, before the ear", 0.5, 1.146, 0.038),
+    StablePoint(162, "right temple, middle", 0.5, -1.133, -0.222),
+    StablePoint(389, "left temple, middle", 0.5, 1.133, -0.222),
+    StablePoint(21, "right temple, upper", 0.5, -1.076, -0.427),
+    StablePoint(251, "left temple, upper", 0.5, 1.076, -0.427),
+    StablePoint(67, "forehead, right of the middle", 0.5, -0.561, -0.8565),
+    StablePoint(10, "forehead, middle", 0.5, 0.0, -0.906),
+    StablePoint(297, "forehead, left of the middle", 0.5, 0.561, -0.8565),
 )
 """The points that alignment is fitted on; no brow, lid, mouth or jaw is among them."""
 
-STABLE_POINTS: tuple[int, ...] = tuple(point.index for point in STABLE)
+STABLE_POINTS: tuple[int, ...] = tuple(point.mesh for point in STABLE)
 
 MESH_TO_68: tuple[int, ...] = (
     *(127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356),  # 0-16 jaw, right to left

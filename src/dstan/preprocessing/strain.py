@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 from numpy.typing import NDArray
 
 from dstan.errors import ShapeError
 
 
-def strain_magnitude(flow: Float[np.ndarray, "h w 2"], *, diff: str = "central") -> NDArray[np.float32]:
+def strain_magnitude(flow: NDArray[np.float32], *, diff: str = "central") -> NDArray[np.float32]:
     r"""Compute the magnitude of the infinitesimal strain tensor of a displacement field.
 
     .. math:: |\epsilon| = \sqrt{u_x^2 + v_y^2 + (u_y + v_x)^2 / 2}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from dstan.errors import ShapeError
@@ -47,7 +46,7 @@ def tim_matrix(n_in: int, n_out: int) -> NDArray[np.float64]:
     return matrix
 
 
-def interpolate(frames: Float32[np.ndarray, "n ..."], n_frames: int) -> Float32[np.ndarray, "m ..."]:
+def interpolate(frames: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
     """Resample a clip to a fixed length with the temporal interpolation model (TIM).
 
     TIM interpolates and does not smooth: a long clip is sampled, and a value may overshoot those around it.
