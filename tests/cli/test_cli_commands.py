@@ -1,0 +1,170 @@
+"""The commands one after the other, on a few image folders: no faces, whole frames, the smallest network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from dstan.cli import app
+
+SMALL = ("recipe.size=32", "recipe.steps=2", "recipe.alignment=none", "training.epochs=1", "network.lstm_width=4")
+SETTINGS = [part for item in SMALL for part in ("--set", item)]
+Run = Callable[..., Result]
+
+
+def draw_clip(folder: Path, seed: int, frames: int = 4) -> None:
+    """Write a few small images of smooth noise that drifts."""
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (6, 8), dtype=np.uint8)
+    texture = Image.fromarray(noise).resize((60, 44), Image.Resampling.BICUBIC)
+    for index in range(frames):
+        texture.crop((index, 0, 48 + index, 40)).save(folder / f"img{index + 1}.png")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a corpus of three people with two clips each."""
+    home = tmp_path_factory.mktemp("home")
+    rows = ["path,subject,label,fps"]
+    for number in range(6):
+        draw_clip(home / "data" / f"c{number}", seed=number)
+        rows.append(f"c{number},s{number // 2},{('joy', 'anger')[number % 2]},100")
+    (home / "data" / "clips.csv").write_text("\n".join(rows) + "\n")
+    return home
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Give a function that runs one command in the home folder."""
+    monkeypatch.chdir(home)
+    monkeypatch.delenv("DSTAN_CLUSTER", raising=False)
+
+    def invoke(*arguments: str) -> Result:
+        return CliRunner().invoke(app, list(arguments))
+
+    return invoke
+
+
+@pytest.fixture(scope="module")
+def model(home: Path) -> Path:
+    """Train the model that the later tests use."""
+    folder = home / "model"
+    data = ["--corpus", "folder", "--root", str(home / "data"), "--cache", str(home / "cache"), "--workers", "0"]
+    done = CliRunner().invoke(app, ["train", "dstan", *data, *SETTINGS, "--device", "cpu", "--out", str(folder)])
+    assert done.exit_code == 0, done.output
+    assert "6 clips of 3 subjects" in done.stdout
+    return folder
+
+
+def test_check_counts_and_finds_what_is_damaged(run: Run, home: Path) -> None:
+    good = run("check", "folder", "--root", "data")
+    assert good.exit_code == 0, good.output
+    assert "can be used" in good.stdout
+    draw_clip(home / "bad" / "c0", seed=0)
+    (home / "bad" / "c0" / "img2.png").write_bytes(b"")
+    (home / "bad" / "clips.csv").write_text("path,subject,label,fps\nc0,s0,joy,100\nc1,s0,joy,100\n")
+    bad = run("check", "folder", "--root", "bad")
+    assert bad.exit_code == 1
+    assert "img2.png" in bad.stdout
+    report = json.loads(run("check", "folder", "--root", "bad", "--json").stdout)
+    assert not report["ok"]
+    assert any("c1" in finding["where"] + finding["what"] for finding in report["findings"])
+
+
+def test_prepare_fills_the_cache_and_names_what_it_leaves_out(run: Run, home: Path) -> None:
+    common = ("--cache", "cache-2", "--workers", "0", *SETTINGS)
+    done = run("prepare", "folder", "--root", "data", *common)
+    assert done.exit_code == 0, done.output
+    assert "6 clips of 3 subjects are prepared in" in done.stdout
+    draw_clip(home / "part" / "c0", seed=0)
+    draw_clip(home / "part" / "c1", seed=1)
+    (home / "part" / "c1" / "img2.png").write_bytes(b"no image")
+    (home / "part" / "clips.csv").write_text("path,subject,label,fps\nc0,s0,joy,100\nc1,s1,anger,100\n")
+    done = run("prepare", "folder", "--root", "part", *common, "--json")
+    document = json.loads(done.stdout)
+    assert (done.exit_code, document["prepared"]) == (0, 1)
+    assert [item["clip_id"] for item in document["skipped"]] == ["c1"]
+    assert "s1/c1 was left out" in run("prepare", "folder", "--root", "part", *common).stderr
+    strict = run("prepare", "folder", "--root", "part", *common, "--strict")
+    assert strict.exit_code == 1
+    assert "c1" in strict.stderr
+
+
+def test_evaluate_scores_resumes_and_reports(run: Run, home: Path) -> None:
+    command = ["evaluate", "stan-a", "majority", "--corpus", "folder", "--root", "data", "--cache", "cache"]
+    command += ["--workers", "0", "--device", "cpu", "--out", "run", *SETTINGS]
+    done = run(*command)
+    assert done.exit_code == 0, done.output
+    assert "stan-a" in done.stdout
+    assert "majority" in done.stdout
+    assert "dstan report run" in done.stdout
+    written = (home / "run" / "stan-a" / "predictions.csv").stat().st_mtime_ns
+    again = run(*command, "--json")
+    document = json.loads(again.stdout)
+    assert set(document["results"]) == {"stan-a", "majority"}
+    assert document["results"]["majority"]["classes"] == ["anger", "joy"]
+    assert 0 <= document["results"]["stan-a"]["scores"]["uf1"] <= 1
+    assert written <= (home / "run" / "stan-a" / "predictions.csv").stat().st_mtime_ns
+    other = run(*command, "--set", "training.epochs=2")
+    assert other.exit_code == 1
+    assert "epochs" in other.stderr
+    page = run("report", "run")
+    assert page.exit_code == 0, page.output
+    assert (home / "run" / "report.html").stat().st_size > 1000
+    assert json.loads(run("report", "run", "--json").stdout)["report"].endswith("report.html")
+
+
+def test_train_leaves_a_folder_with_other_things_alone(run: Run, home: Path) -> None:
+    (home / "thesis").mkdir()
+    (home / "thesis" / "chapter1.txt").write_text("years of work")
+    done = run("train", "majority", "--corpus", "folder", "--root", "data", "--out", "thesis")
+    assert done.exit_code == 1
+    assert "left alone" in done.stderr
+    assert [item.name for item in (home / "thesis").iterdir()] == ["chapter1.txt"]
+
+
+def test_info_says_what_a_model_is(run: Run, model: Path) -> None:
+    shown = run("info", str(model))
+    assert shown.exit_code == 0, shown.output
+    assert "trained on 6 clips of 3 subjects: 3 anger, 3 joy" in shown.stdout
+    assert "size = 32" in shown.stdout
+    document = json.loads(run("info", str(model), "--json").stdout)
+    assert (document["method"], document["classes"]) == ("dstan", ["anger", "joy"])
+    assert document["settings"]["recipe"]["alignment"] == "none"
+
+
+def test_predict_shows_label_bars_and_attention(run: Run, model: Path, home: Path) -> None:
+    done = run("predict", "data/c0", "--model", str(model), "--fps", "100")
+    assert done.exit_code == 0, done.output
+    first, extent, *rest = done.stdout.splitlines()
+    assert first in ("data/c0: joy", "data/c0: anger")
+    assert extent == "4 frames, 0.04 s"
+    assert sum("█" in line or "·" in line for line in rest) >= 2
+    assert sum("attention to" in line for line in rest) == 2
+
+
+def test_predict_names_a_bad_video_and_keeps_the_others(run: Run, model: Path, home: Path) -> None:
+    (home / "notes.mp4").write_text("not a video")
+    done = run("predict", "data/c0", "notes.mp4", "nowhere.mp4", "data/c1", "--model", str(model), "--json")
+    document = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert [item["path"] for item in document["predictions"]] == ["data/c0", "data/c1"]
+    assert [item["path"] for item in document["failed"]] == ["notes.mp4", "nowhere.mp4"]
+    assert document["predictions"][0]["seconds"] is None
+    assert "--fps" in document["predictions"][0]["warnings"][0]
+    assert abs(sum(document["predictions"][0]["probabilities"].values()) - 1) < 1e-9
+    assert done.stderr.count("error: ") == 2
+
+
+def test_predict_chooses_frames_by_onset_and_offset(run: Run, model: Path) -> None:
+    done = run("predict", "data/c0", "--model", str(model), "--onset", "1", "--offset", "2", "--fps", "100", "--json")
+    assert json.loads(done.stdout)["predictions"][0]["frames"] == 2
+    outside = run("predict", "data/c0", "--model", str(model), "--offset", "9")
+    assert outside.exit_code == 1
+    assert "9" in outside.stderr
