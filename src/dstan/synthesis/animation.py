@@ -1,0 +1,56 @@
+"""A person's clip, frame by frame: the neutral portrait, eyes redrawn, warped once, recorded by the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan.synthesis.eyes import EyePainter, Gaze
+from dstan.synthesis.identity import draw_identity
+from dstan.synthesis.motion import Motion
+from dstan.synthesis.portrait import Portrait, average_coordinates, draw_portrait
+from dstan.synthesis.sensor import Sensor
+from dstan.synthesis.warp import FaceWarp, grid
+
+
+@lru_cache(maxsize=3)
+def portrait_of(seed: int, width: int, height: int) -> Portrait:
+    """Draw a person's portrait, or remember it: their clips are drawn one after another."""
+    return draw_portrait(draw_identity(seed), width, height)
+
+
+class Performance:
+    """One person moving through one clip.
+
+    Parameters
+    ----------
+    portrait
+        Who.
+    motion
+        What moves.
+    seed
+        Seeds the camera's noise.
+    """
+
+    def __init__(self, portrait: Portrait, motion: Motion, seed: int) -> None:
+        height, width = portrait.image.shape[:2]
+        place = portrait.placement
+        self.portrait, self.motion = portrait, motion
+        x, y = average_coordinates(portrait.identity, place, *grid(width, height))
+        frame = np.array([[place.scale, 0, place.x], [0, place.scale, place.y]])
+        self.warp = FaceWarp(x, y, frame, width, height)
+        self.sensor = Sensor(portrait.image, seed)
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield the frames as the camera records them, (H, W, 3) uint8 RGB."""
+        import cv2
+
+        painter = EyePainter(self.portrait)
+        for index in range(len(self.motion)):
+            gaze = Gaze(*(float(value) for value in self.motion.gaze[index]))
+            maps, shade = self.warp.maps(self.motion.at(index), self.motion.head[index])
+            drawn = cv2.remap(painter.draw(gaze), maps, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            yield self.sensor.record(np.asarray(drawn), shade, float(self.motion.light[index]))

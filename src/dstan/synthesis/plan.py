@@ -1,0 +1,126 @@
+"""Who shows what: subjects, clips and emotions of a twin, decided before anything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dstan._random import child_seed
+from dstan.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class PlannedClip:
+    """One clip to draw.
+
+    Parameters
+    ----------
+    subject
+        Number of the person, from 1.
+    name
+        The clip's name as the corpus writes it.
+    emotion
+        Its label.
+    first_frame
+        Number of its first image.
+    """
+
+    subject: int
+    name: str
+    emotion: str
+    first_frame: int
+
+
+def share_out(total: int, weights: Sequence[float], least: Sequence[int]) -> list[int]:
+    """Split a total in proportion to weights, by largest remainders.
+
+    Parameters
+    ----------
+    total
+        What to split; at least the sum of ``least``.
+    weights
+        The proportions.
+    least
+        The smallest share of each.
+
+    Returns
+    -------
+    Whole numbers that sum to ``total``.
+    """
+    shares = list(least)
+    for _ in range(total - sum(least)):
+        wanted = [weight / (share + 0.5) for weight, share in zip(weights, shares, strict=True)]
+        shares[int(np.argmax(wanted))] += 1
+    return shares
+
+
+def how_many(
+    subjects: int | None, clips: int | None, clips_per_subject: Sequence[int], clips_in_all: int
+) -> tuple[int, ...]:
+    """Return how many clips each subject has.
+
+    Parameters
+    ----------
+    subjects, clips
+        What was asked for; None for as many as fit the other, or as the corpus has.
+    clips_per_subject
+        The corpus's own numbers.
+    clips_in_all
+        Their sum.
+
+    Raises
+    ------
+    ConfigError
+        If there are more subjects than the corpus has, or fewer clips than subjects.
+    """
+    most = len(clips_per_subject)
+    if subjects is None:
+        subjects = most if clips is None else max(1, min(most, clips // 4))
+    if not 1 <= subjects <= most:
+        raise ConfigError(f"--subjects must be 1 to {most}, not {subjects}", hint="The corpus has no more people")
+    weights = clips_per_subject[:subjects]
+    total = sum(weights) if clips is None else clips
+    if total < subjects:
+        raise ConfigError(f"{total} clips are too few for {subjects} subjects", hint=f"Give --clips {subjects} or more")
+    return tuple(share_out(total, weights, [1] * subjects)) if total != sum(weights) else tuple(weights)
+
+
+def deal_emotions(
+    per_subject: Sequence[int], emotions: Mapping[str, int], common: Sequence[str], seed: int
+) -> list[list[str]]:
+    """Give every clip of every subject an emotion.
+
+    The corpus's proportions are kept; each of the ``common`` emotions gets two clips if there are clips enough, and
+    not both of one person if there are several.
+
+    Parameters
+    ----------
+    per_subject
+        Clips of each subject.
+    emotions
+        The corpus's number of clips of each emotion.
+    common
+        The emotions that a small twin must have too.
+    seed
+        The same seed gives the same deal.
+    """
+    total = sum(per_subject)
+    least = [min(2, total // len(common)) * (name in common) for name in emotions]
+    counts = share_out(total, list(emotions.values()), least)
+    deck = [name for name, count in zip(emotions, counts, strict=True) for _ in range(count)]
+    rng = np.random.default_rng(child_seed(seed, "emotions"))
+    for _ in range(200):
+        shuffled = [str(name) for name in rng.permutation(deck)]
+        ends = np.cumsum(per_subject)
+        dealt = [shuffled[end - count : end] for end, count in zip(ends, per_subject, strict=True)]
+        if all(_spread(dealt, name) for name in common):
+            break
+    return dealt
+
+
+def _spread(dealt: Sequence[Sequence[str]], name: str) -> bool:
+    """Tell whether an emotion of two clips or more is shown by two people or more."""
+    holders = [hand.count(name) for hand in dealt if name in hand]
+    return len(dealt) == 1 or sum(holders) < 2 or len(holders) > 1

@@ -1,0 +1,63 @@
+"""The camera: flicker, photon and read noise, and JPEG."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan.synthesis.fields import Array
+
+NOISE = 1.5
+"""Standard deviation of the noise at middle grey, grey levels."""
+QUALITY = (92, 95)
+"""Range of JPEG quality."""
+
+
+class Sensor:
+    """Records the frames of one clip.
+
+    Parameters
+    ----------
+    scene
+        (H, W, 3) uint8 image of the scene at rest: bright places are noisier.
+    seed
+        Seeds the noise.
+    """
+
+    def __init__(self, scene: NDArray[np.uint8], seed: int) -> None:
+        import cv2
+
+        self._rng = np.random.default_rng(seed)
+        self._shape = scene.shape[:2]
+        height, width = self._shape
+        grey = cv2.cvtColor(scene, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        self._gain = NOISE * np.sqrt(0.3 + 0.7 * cv2.GaussianBlur(grey, (0, 0), 3) / 128)
+        noise = self._rng.standard_normal((height + 97, width + 97, 3), dtype=np.float32)
+        self._noise = 0.8 * noise.mean(axis=2, keepdims=True) * np.float32(3**0.5) + 0.6 * noise
+        self.quality = int(self._rng.integers(QUALITY[0], QUALITY[1] + 1))
+
+    def record(self, frame: NDArray[np.uint8], shade: Array | float, light: float) -> NDArray[np.uint8]:
+        """Return the frame as the camera sees it.
+
+        Parameters
+        ----------
+        frame
+            (H, W, 3) uint8.
+        shade
+            (H, W) factor of brightness, or one number.
+        light
+            Brightness of the lamps.
+        """
+        height, width = self._shape
+        top, left = (int(n) for n in self._rng.integers(0, 97, 2))
+        noise = self._noise[top : top + height, left : left + width] * self._gain[..., None]
+        exposed = frame * np.asarray(shade * light, np.float32)[..., None] + noise
+        return np.clip(exposed + 0.5, 0, 255).astype(np.uint8)
+
+
+def jpeg(frame: NDArray[np.uint8], quality: int) -> bytes:
+    """Encode an RGB frame."""
+    import cv2
+
+    _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()

@@ -1,0 +1,72 @@
+"""What is known of a drawn face and never of a real one: where its landmarks are and how it moves."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan import _atomic
+from dstan.synthesis.animation import Performance
+from dstan.synthesis.eyes import EYE_HALF, EYE_X, lid_curves
+from dstan.synthesis.fields import Array
+from dstan.synthesis.identity import shape_field
+
+UPPER_LIDS = (246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398)
+"""Mesh points on the edges of the upper lids: a blink carries them down."""
+
+
+@cache
+def mesh_points() -> Array:
+    """Return the 468 mesh points on the average face, (468, 2) in normalised face coordinates.
+
+    They are where the face mesh finds them on neutral drawn faces, the median over many people; the script
+    ``benchmarks/calibrate_mesh.py`` writes the table.
+    """
+    text = resources.files("dstan.synthesis").joinpath("mesh_points.csv").read_text(encoding="utf-8")
+    rows = [line.split(",") for line in text.splitlines()[1:]]
+    return np.array([[float(x), float(y)] for _, x, y in rows], np.float32)
+
+
+def true_landmarks(performance: Performance, frame: int) -> Array:
+    """Return the 468 mesh points in one frame, (468, 2) in pixels of the image."""
+    portrait, motion = performance.portrait, performance.motion
+    average = mesh_points()
+    dx, dy = shape_field(portrait.identity, average[:, 0], average[:, 1])
+    person = average + np.stack([dx, dy], axis=1)
+    person[list(UPPER_LIDS), 1] += _blink(performance, average[list(UPPER_LIDS)], float(motion.gaze[frame, 2]))
+    pixels = portrait.placement.to_pixels(person)
+    return performance.warp.move_points(average, pixels, motion.at(frame), motion.head[frame])
+
+
+def _blink(performance: Performance, lids: Array, opening: float) -> Array:
+    across = (np.abs(lids[:, 0]) - EYE_X) / EYE_HALF
+    rest, _ = lid_curves(across, performance.portrait.identity, 1.0)
+    now, _ = lid_curves(across, performance.portrait.identity, opening)
+    return now - rest
+
+
+def write_truth(path: Path, performance: Performance) -> None:
+    """Write what is known of a clip as one safetensors file.
+
+    It holds ``landmarks`` (frames, 468, 2) in pixels, ``action_units`` (AUs,), ``intensities`` (frames, AUs, 2) on the
+    subject's left and right in pixels of the 224 x 224 crop, ``head`` (frames, 4), ``phases`` (onset, apex, offset,
+    counted from the first image), and ``apex_field`` (h, w, 2): the expression's displacement at the apex in pixels,
+    on a grid every fourth pixel, the head held still.
+    """
+    from safetensors.numpy import save_file
+
+    motion = performance.motion
+    arrays: dict[str, NDArray[np.generic]] = {
+        "landmarks": np.stack([true_landmarks(performance, frame) for frame in range(len(motion))]),
+        "action_units": np.array(motion.action_units, np.int64),
+        "intensities": np.ascontiguousarray(motion.intensity),
+        "head": np.ascontiguousarray(motion.head),
+        "phases": np.array((motion.onset, motion.apex, motion.offset), np.int64),
+        "apex_field": performance.warp.field(motion.at(motion.apex)),
+    }
+    with _atomic.replacing(path) as temporary:
+        save_file(arrays, temporary)
