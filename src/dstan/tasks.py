@@ -48,9 +48,10 @@ class Source:
             If the clip has no word for it, or one that the task leaves out or does not know.
         """
         written = clip.annotation.get(self.column, "").strip()
+        row = f" ({clip.annotation['Row']})" if "Row" in clip.annotation else ""
         word = self.word(clip)
         if not word:
-            raise ClipError(f"has no {self.column}", where=clip)
+            raise ClipError(f"has no {self.column}{row}", where=clip)
         if not self.mapping:
             return written
         if word in self.mapping:
@@ -58,7 +59,7 @@ class Source:
         if word in self.dropped:
             raise ClipError(f"{word} is not part of the task", where=clip)
         nearest = nearest_first(word, (*self.mapping, *self.dropped))[0]
-        raise ClipError(f"{self.column} {written!r} is not a known word (the nearest is {nearest!r})", where=clip)
+        raise ClipError(f"{self.column} {written!r} is not a known word (the nearest is {nearest!r}){row}", where=clip)
 
 
 @dataclass(frozen=True)

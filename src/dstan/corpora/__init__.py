@@ -5,6 +5,6 @@ Each is one file with a declaration and a ``survey`` function, and one row of :d
 
 from dstan.corpora.check import Report, check_corpus
 from dstan.corpora.corpus import Corpus, Finding, Options, Survey
-from dstan.corpora.registry import CORPORA, corpus_info, load_corpus
+from dstan.corpora.registry import CORPORA, load_corpus
 
-__all__ = ["CORPORA", "Corpus", "Finding", "Options", "Report", "Survey", "check_corpus", "corpus_info", "load_corpus"]
+__all__ = ["CORPORA", "Corpus", "Finding", "Options", "Report", "Survey", "check_corpus", "load_corpus"]

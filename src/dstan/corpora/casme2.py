@@ -84,27 +84,25 @@ def _tree(folder: Path) -> _Tree | None:
     frames = [name for name in files if _FRAME.fullmatch(name)]
     if files and not frames:
         return None
-    first = frames[0] if frames else folder.name
-    return _Tree(folder, first.casefold().startswith(("reg_", "crop")))
+    names = (folder.name, *frames[:1])
+    return _Tree(folder, any(name.casefold().startswith(("reg_", "crop")) for name in names))
 
 
 def _read_rows(survey: Survey, tree: _Tree, table: Table) -> None:
     rows: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in table.rows:
         rows[_subject(row), row.cells["Filename"]].append(row)
-    used: set[Path] = set()
+    used = {tree.path / subject / name for subject, name in rows}
     for (subject, name), same in rows.items():
         try:
-            clip = _clip(survey, tree, table, same, exact={other for who, other in rows if who == subject})
+            clip = _clip(survey, tree, table, same, used)
         except ClipError as error:
             survey.skip(subject, name, error)
         else:
             survey.clips.append(clip)
             used.add(clip.path)
-        used.add(tree.path / subject / name)
-    for folder in places.folders(tree.path):
-        for extra in [clip for clip in places.folders(folder) if clip not in used]:
-            survey.tell("note", extra, "the coding table has no row for this folder", "It is not used")
+    for extra in [clip for folder in places.folders(tree.path) for clip in places.folders(folder) if clip not in used]:
+        survey.tell("note", extra, "the coding table has no row for this folder", "It is not used")
 
 
 def _subject(row: Row) -> str:
@@ -114,13 +112,13 @@ def _subject(row: Row) -> str:
     return f"sub{int(match[1]):02d}" if match else text
 
 
-def _clip(survey: Survey, tree: _Tree, table: Table, rows: list[Row], exact: set[str]) -> Clip:
+def _clip(survey: Survey, tree: _Tree, table: Table, rows: list[Row], used: set[Path]) -> Clip:
     row, cells = rows[0], rows[0].cells
     subject, name = _subject(row), cells["Filename"]
     where = f"{subject}/{name} ({table.where(row)})"
     _check_names(subject, name, table.where(row))
     _check_repeats(survey, rows, where)
-    folder = _clip_folder(survey, tree.path / subject, name, exact, where)
+    folder = _clip_folder(survey, tree.path / subject / name, used, where)
     try:
         frames = numbered_images(folder, _FRAME)
         if not frames:
@@ -130,7 +128,10 @@ def _clip(survey: Survey, tree: _Tree, table: Table, rows: list[Row], exact: set
     except ClipError as error:
         raise type(error)(error.what, where=error.where or where, hint=error.hint) from error
     _tell_span(survey, where, cells["ApexFrame"], span)
-    annotation = {**cells, "Coding table": table.path.name}
+    outside = len(frames) - (span.offset - span.onset + 1)
+    if tree.cropped and outside:
+        survey.tell("note", where, f"{outside} cropped frames lie outside of onset {numbers[0]} to offset {numbers[2]}")
+    annotation = {**cells, "Row": table.where(row)}
     if span.lost:
         annotation["Lost frames"] = ranges(span.lost)
     return Clip(
@@ -170,12 +171,12 @@ def _check_repeats(survey: Survey, rows: list[Row], where: str) -> None:
         survey.tell("warning", where, f"rows {numbers} are the same", "One of them is used; remove the others")
 
 
-def _clip_folder(survey: Survey, subject: Path, name: str, exact: set[str], where: str) -> Path:
-    """Return the folder called ``name``, or the only one that differs by case or a trailing f and that no row names."""
-    folders = places.folders(subject)
-    like = [folder for folder in folders if _loose(folder.name) == _loose(name) and folder.name not in exact]
-    if (subject / name) in folders or len(like) != 1:
-        return subject / name
+def _clip_folder(survey: Survey, named: Path, used: set[Path], where: str) -> Path:
+    """Return the folder that a row names, or the only unused one that differs by case or a trailing f."""
+    folders = [] if named.is_dir() else places.folders(named.parent)
+    like = [folder for folder in folders if _loose(folder.name) == _loose(named.name) and folder not in used]
+    if len(like) != 1:
+        return named
     survey.tell("note", where, f"its folder is called {like[0].name}")
     return like[0]
 

@@ -140,7 +140,7 @@ def _check_classes(survey: Survey, corpus: Corpus, counts: dict[str, int]) -> di
     by_key = {clip.key: clip for clip in survey.clips}
     for item in labelled.skipped:
         if source.word(by_key[item.corpus, item.subject, item.clip_id]) not in source.dropped:
-            survey.tell("error", f"{item.subject}/{item.clip_id}", item.reason, "Correct the coding table")
+            survey.tell("error", f"{item.subject}/{item.clip_id}", item.reason, "Correct the table")
     counts.update(labelled.counts)
     complete = {"clips": corpus.clips, "subjects": corpus.subjects, **source.expected.get(survey.edition, {})}
     return {name: number for name, number in complete.items() if number is not None}

@@ -39,8 +39,8 @@ def _survey(root: Path, options: Options) -> Survey:
 
 
 def _find_table(root: Path) -> Path:
-    if root.expanduser().is_file():
-        return Path(os.path.abspath(root.expanduser()))  # noqa: PTH100
+    if root.is_file():
+        return Path(os.path.abspath(root))  # noqa: PTH100
     path = existing_folder(root) / _TABLE
     if not path.is_file():
         raise CorpusNotFoundError(
@@ -93,12 +93,14 @@ def _clip(survey: Survey, table: Table, row: Row, clip_id: str) -> Clip:
         files = _files(path)
         onset, apex, offset = (_position(row, name) for name in ("onset", "apex", "offset"))
         _check_range(onset, offset, len(files))
+        fps = _fps(survey, where, row, is_folder=bool(files))
     except ClipError as error:
-        raise type(error)(error.what, where=where, hint=error.hint) from error
-    if apex is not None and not (onset or 0) <= apex <= (apex if offset is None else offset):
+        what = f"{error.where} {error.what}" if error.where else error.what
+        raise type(error)(what, where=where, hint=error.hint) from error
+    last = offset if offset is not None else len(files) - 1 if files else apex
+    if apex is not None and last is not None and not (onset or 0) <= apex <= last:
         survey.tell("warning", where, f"the apex {apex} lies outside of onset and offset", "It counts as missing")
         apex = None
-    fps = _fps(survey, where, row, is_folder=bool(files))
     return Clip(
         corpus="folder",
         subject=row.cells["subject"],
@@ -110,13 +112,13 @@ def _clip(survey: Survey, table: Table, row: Row, clip_id: str) -> Clip:
         apex=apex,
         offset=offset,
         fps=fps,
-        annotation={**row.cells, "Coding table": f"{table.path.name}"},
+        annotation={**row.cells, "Row": where},
     )
 
 
 def _path(folder: Path, written: str) -> Path:
-    path = Path(os.path.normpath(folder / Path(written).expanduser()))
-    if not Path(written).expanduser().is_absolute() and not path.is_relative_to(folder):
+    path = Path(os.path.normpath(folder / written))
+    if not Path(written).is_absolute() and not path.is_relative_to(folder):
         raise ClipError(
             f"the path {written!r} is refused: it leaves the table's folder",
             hint="Write the absolute path if it is meant",
@@ -165,7 +167,7 @@ def _fps(survey: Survey, where: str, row: Row, *, is_folder: bool) -> float | No
     except ValueError:
         fps = 0.0
     if not 0 < fps < float("inf"):
-        raise AnnotationRangeError(f"fps must be a number above 0, not {text!r}", where=where, hint="Correct the row")
+        raise AnnotationRangeError(f"fps must be a number above 0, not {text!r}", hint="Correct the row")
     return fps
 
 

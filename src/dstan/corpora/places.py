@@ -21,14 +21,18 @@ def existing_folder(root: Path) -> Path:
     Raises
     ------
     CorpusNotFoundError
-        If it is not there, is not a folder, or is empty.
+        If it is not there, is not a folder, cannot be read or is empty.
     """
-    root = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100
+    root = Path(os.path.abspath(root))  # noqa: PTH100
     if not root.exists():
         raise CorpusNotFoundError("there is no such folder", where=root, hint="Check --root")
     if not root.is_dir():
         raise CorpusNotFoundError("this is a file, not a folder", where=root, hint="Name the corpus's folder")
-    if not any(root.iterdir()):
+    try:
+        empty = not any(root.iterdir())
+    except OSError as error:
+        raise CorpusNotFoundError(f"the folder cannot be read: {error.strerror}", where=root) from error
+    if empty:
         raise CorpusNotFoundError("the folder is empty", where=root, hint="Unpack the corpus there first")
     return root
 
@@ -89,12 +93,13 @@ def find_table(root: Path, pattern: re.Pattern[str], coding: str | None, example
     CorpusError
         If there are several and ``coding`` does not choose between them.
     """
-    if coding is not None and Path(coding).expanduser().is_file():
-        return Path(coding).expanduser()
+    if coding is not None and Path(coding).is_file():
+        return Path(coding)
     found = [folder / name for folder, _, files in walk(root) for name in files if pattern.fullmatch(name)]
     for above in root.parents[:2]:
         if not found:
-            found = [path for path in sorted(above.iterdir()) if path.is_file() and pattern.fullmatch(path.name)]
+            names_above = next(os.walk(above), ("", [], []))[2]
+            found = [above / name for name in sorted(names_above) if pattern.fullmatch(name)]
     copies = [path for index, path in enumerate(found) if any(filecmp.cmp(path, one, False) for one in found[:index])]
     found = [path for path in found if path not in copies]
     chosen = [path for path in found if coding is None or coding in path.name]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from dstan._registry import look_up
 from dstan.clips import ClipSet
@@ -67,29 +66,3 @@ def load_corpus(
     if survey.skipped:
         _log.warning("%d clips of %s cannot be loaded; dstan check lists them", len(survey.skipped), name)
     return clips
-
-
-def corpus_info(clips: ClipSet) -> dict[str, Any]:
-    """Say where loaded clips come from, for a run's record.
-
-    Parameters
-    ----------
-    clips
-        Clips as :func:`load_corpus` returns them, at least one.
-
-    Returns
-    -------
-    ``corpus``, ``title``, ``citation``, ``task``, ``coding_table`` (its file name), ``frames`` (raw or cropped) and
-    ``synthetic``: whether a twin's ``truth/twin.json`` lies above the frames.
-    """
-    clip = clips[0]
-    corpus = look_up("corpus", clip.corpus, CORPORA)
-    return {
-        "corpus": corpus.name,
-        "title": corpus.title,
-        "citation": corpus.citation,
-        "task": clips.task,
-        "coding_table": clip.annotation.get("Coding table", ""),
-        "frames": "cropped" if clip.cropped else "raw",
-        "synthetic": any((folder / "truth" / "twin.json").is_file() for folder in clip.path.parents),
-    }
