@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from dstan.cli import options, output
 from dstan.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
-    from dstan.clips import ClipSet
+    from dstan.clips import Skipped
     from dstan.corpora import Report
 
 app = typer.Typer()
@@ -171,11 +172,11 @@ def prepare(
         )
         return
     output.say(f"{len(clips)} clips of {len(clips.subjects)} subjects are prepared in {store.root}")
-    show_skipped(clips)
+    show_skipped(clips.skipped)
 
 
-def show_skipped(clips: ClipSet) -> None:
+def show_skipped(skipped: Iterable[Skipped]) -> None:
     """Warn of every clip that was left out for another reason than the task."""
-    for item in clips.skipped:
+    for item in skipped:
         if item.stage != "task":
             output.warn(f"{item.corpus}/{item.subject}/{item.clip_id} was left out ({item.stage}): {item.reason}")

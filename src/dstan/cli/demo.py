@@ -81,7 +81,7 @@ def demo(
     seconds = time.perf_counter() - started
     if as_json:
         places = {"folder": out, "run": out / "run", "report": page, "model": out / "model", "video": video}
-        scores = {name: evaluation.summary(result) for name, result in results.items()}
+        scores = {name: result.to_dict() for name, result in results.items()}
         output.document({**places, "seconds": seconds, "results": scores, "prediction": prediction, "truth": truth})
         return
     _epilogue(out, page, results, prediction, truth, seconds)
@@ -108,7 +108,6 @@ def _corpus(story: Story, twin: Path, workers: int | None) -> ClipSet:
 
 
 def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int | None) -> dict[str, Result]:
-    from dstan.corpora import corpus_info
     from dstan.evaluation import evaluate
     from dstan.preprocessing.cache import prepare_clips
 
@@ -126,7 +125,7 @@ def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int 
             workers=workers,
             cache=cache,
             progress=progress,
-            corpus_info=corpus_info(clips),
+            corpus_info=evaluation.corpus_info(CORPUS, out / "twin", clips),
         )
 
 

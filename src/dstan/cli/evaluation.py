@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dstan.cli import options, output
+from dstan.cli.corpus import show_skipped
 from dstan.errors import RunError
 
 if TYPE_CHECKING:
+    from dstan.clips import ClipSet
     from dstan.evaluation import Result
 
 app = typer.Typer()
@@ -25,7 +27,9 @@ def evaluate(
     corpus: options.CorpusOption,
     root: options.Root,
     task: options.Task = None,
-    protocol: Annotated[str, typer.Option(metavar="PROTOCOL", help="loso: every subject is left out once.")] = "loso",
+    protocol: Annotated[
+        str, typer.Option(metavar="PROTOCOL", help="loso leaves out one person at a time, kfold-subject a fifth.")
+    ] = "loso",
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="RUN", help="The run's folder [default: runs/CORPUS-METHODS].")
@@ -47,8 +51,9 @@ def evaluate(
 
     Example: `dstan evaluate dstan stan-a stmn-a majority --corpus casme2 --root twin --out run`
     """
-    from dstan.corpora import corpus_info, load_corpus
+    from dstan.corpora import load_corpus
     from dstan.evaluation import evaluate as run_evaluation
+    from dstan.evaluation import load_run
     from dstan.preprocessing.cache import Cache
 
     made = options.recognizers(methods, options.settings(config, assignments))
@@ -66,27 +71,25 @@ def evaluate(
             cache=Cache(cache),
             progress=progress,
             device=options.device(device),
-            corpus_info=corpus_info(clips),
+            corpus_info=corpus_info(corpus, root, clips),
             strict=strict,
         )
+    skipped = load_run(folder).skipped
     if as_json:
-        output.document({"run": folder, "results": {name: summary(result) for name, result in results.items()}})
+        scores = {name: result.to_dict() for name, result in results.items()}
+        output.document({"run": folder, "results": scores, "skipped": skipped})
         return
     show_results(results)
+    show_skipped(skipped)
     output.say(f"Predictions, scores and models of every fold: {folder}")
     output.say(f"Next: dstan report {folder}", "dim")
 
 
-def summary(result: Result) -> dict[str, Any]:
-    """Return what ``--json`` says of one method."""
-    return {
-        "classes": result.classes,
-        "scores": result.scores,
-        "intervals": result.intervals,
-        "confusion": result.confusion,
-        "per_seed": result.per_seed,
-        "clips": len(result.predictions),
-    }
+def corpus_info(corpus: str, root: Path, clips: ClipSet) -> dict[str, Any]:
+    """Say what a run was made of; a twin is known by the truth that synthesis writes beside it."""
+    homes = {parent for clip in clips for parent in clip.path.absolute().parents}
+    synthetic = any((home / "truth" / "twin.json").is_file() for home in homes)
+    return {"corpus": corpus, "root": str(root.absolute()), "task": clips.task, "synthetic": synthetic}
 
 
 def show_results(results: Mapping[str, Result]) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from dstan._progress import Progress, silent
 from dstan.cli import options, output
+from dstan.cli.corpus import show_skipped
 from dstan.errors import CorpusError, DstanError, ModelError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def train(
     if as_json:
         output.document(content)
         return
+    show_skipped(clips.skipped)
     output.say(f"{method}, trained on {len(clips)} clips of {len(clips.subjects)} subjects, is in {out}")
     output.say(f"Next: dstan predict VIDEO --model {out}", "dim")
 
@@ -192,7 +194,7 @@ def info(
         return
     made_by = ", ".join(f"{name} {version}" for name, version in written["made_by"].items())
     trained = recognizer.trained_
-    labels = ", ".join(f"{count} {label}" for label, count in trained["labels"].items())
+    labels = ", ".join(f"{trained['labels'].get(label, 0)} {label}" for label in recognizer.classes_)
     output.say(f"{recognizer.name}: {recognizer.description}", "bold")
     output.say(f"trained on {trained['clips']} clips of {trained['subjects']} subjects: {labels}")
     output.say(f"seed {trained['seed']} on {trained['device']}, {written['created']}, by {made_by}")
