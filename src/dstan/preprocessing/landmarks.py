@@ -67,7 +67,7 @@ STABLE: tuple[StablePoint, ...] = (
 STABLE_POINTS: tuple[int, ...] = tuple(point.mesh for point in STABLE)
 
 MESH_TO_68: tuple[int, ...] = (
-    *(127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356),  # 0-16 jaw, right to left
+    *(127, 234, 132, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 361, 454, 356),  # 0-16 jaw, right to left
     *(70, 63, 105, 66, 107),  # 17-21 right brow
     *(336, 296, 334, 293, 300),  # 22-26 left brow
     *(168, 197, 195, 4),  # 27-30 bridge to tip of the nose

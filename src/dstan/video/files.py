@@ -1,12 +1,8 @@
-"""Frames, streamed from an image folder or a video file, and videos written.
-
-Every frame comes with its true time: video files are read by their own timestamps, also where the rate varies.
-"""
+"""Video files, read by their own timestamps, also where the rate varies, and written."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,40 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan import _atomic
-from dstan.clips import Clip
-from dstan.errors import AnnotationRangeError, FrameError, ShapeError
+from dstan.errors import FrameError, ShapeError
+from dstan.video.frame import Frame
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 CONTAINERS = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi",
     ".mpg": "mpeg", ".mpeg": "mpeg", ".wmv": "asf", ".ts": "mpegts", ".flv": "flv", ".3gp": "3gp", ".ogv": "ogg",
 }  # fmt: skip
-"""Suffixes of video files, and what each container is called by FFmpeg."""
+"""Suffixes of video files, and what FFmpeg calls the container."""
 _PIXELS = {"libx264": "yuv420p", "ffv1": "bgr0", "mjpeg": "yuvj420p"}
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame.
-
-    Parameters
-    ----------
-    index
-        Its position in the source, counted from 0.
-    time
-        Seconds from the first frame of the source; NaN for an image folder of unknown rate.
-    pixels
-        (H, W) grey or (H, W, 3) RGB, uint8.
-    """
-
-    index: int
-    time: float
-    pixels: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -66,150 +42,6 @@ class VideoInfo:
 def is_video(path: Path) -> bool:
     """Tell by its suffix whether a path is a video file."""
     return path.suffix.lower() in CONTAINERS
-
-
-def list_images(folder: Path) -> tuple[str, ...]:
-    """List the images of a folder in natural order: ``img2.jpg`` before ``img10.jpg``.
-
-    Parameters
-    ----------
-    folder
-        Where to look; folders below it are not searched, hidden files are left out.
-
-    Raises
-    ------
-    FrameError
-        If it is not a folder or holds no image.
-    """
-    try:
-        names = [item.name for item in folder.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES]
-    except OSError as error:
-        raise FrameError(f"cannot list the frames: {error.strerror}", where=folder) from error
-    names = [name for name in names if not name.startswith(".")]
-    if not names:
-        raise FrameError("holds no images", where=folder, hint=f"Known kinds: {', '.join(IMAGE_SUFFIXES)}")
-    return tuple(sorted(names, key=_natural))
-
-
-def read_frames(
-    path: Path,
-    files: tuple[str, ...] = (),
-    *,
-    start: int = 0,
-    stop: int | None = None,
-    colour: bool = False,
-    fps: float | None = None,
-    where: object = None,
-) -> Iterator[Frame]:
-    """Stream the frames of an image folder or a video file.
-
-    Parameters
-    ----------
-    path
-        A video file, or the folder of ``files``.
-    files
-        Names of the images in temporal order; empty for a video file, or for all images of a folder.
-    start, stop
-        Positions of the first frame wanted and of the one after the last; None reads to the end.
-    colour
-        RGB instead of grey.
-    fps
-        Frames per second of an image folder; a video file knows its own times.
-    where
-        What to call the source in errors, the path if None.
-
-    Yields
-    ------
-    Frame
-        The frames in order.
-
-    Raises
-    ------
-    FrameError
-        If a frame is missing, cut short or not an image, or the video cannot be opened, is damaged or ends before
-        ``stop``; the message names the file.
-    """
-    where = path if where is None else where
-    if files or path.is_dir():
-        yield from _read_images(path, files or list_images(path), start, stop, colour, fps, where)
-    else:
-        yield from _read_video(path, start, stop, colour, where)
-
-
-def read_clip(clip: Clip, *, colour: bool = False) -> Iterator[Frame]:
-    """Stream the frames of a clip from onset to offset, both included; where unknown, from the first or to the last.
-
-    Parameters
-    ----------
-    clip
-        The clip.
-    colour
-        RGB instead of grey.
-
-    Yields
-    ------
-    Frame
-        The frames in order; their index counts from the start of the source.
-
-    Raises
-    ------
-    AnnotationRangeError
-        If onset is after offset, or either lies outside of the frames.
-    FrameError
-        If a frame cannot be read.
-    """
-    check_range(clip)
-    stop = None if clip.offset is None else clip.offset + 1
-    frames = read_frames(
-        clip.path, clip.files, start=clip.onset or 0, stop=stop, colour=colour, fps=clip.fps, where=clip
-    )
-    first = next(frames, None)
-    if first is None:
-        raise AnnotationRangeError(f"no frame at the onset, position {clip.onset or 0}", where=clip)
-    yield first
-    yield from frames
-
-
-def check_range(clip: Clip) -> None:
-    """Check that onset and offset fit each other and, for an image folder, the frames.
-
-    Raises
-    ------
-    AnnotationRangeError
-        If they do not.
-    """
-    onset = 0 if clip.onset is None else clip.onset
-    last = len(clip.files) - 1 if clip.files else math.inf
-    offset = last if clip.offset is None else clip.offset
-    if onset < 0 or offset < onset:
-        raise AnnotationRangeError(
-            f"the onset (position {onset}) must not be negative nor after the offset (position {offset})",
-            where=clip,
-            hint="Correct the coding table, or leave the clip out",
-        )
-    if offset > last:
-        raise AnnotationRangeError(
-            f"onset {onset} to offset {offset} do not fit its {len(clip.files)} frames (positions 0 to {last})",
-            where=clip,
-            hint="Correct the coding table, or restore the missing frames",
-        )
-
-
-def frame_count(path: Path, files: tuple[str, ...] = ()) -> int:
-    """Count the frames of an image folder or a video file."""
-    if files or path.is_dir():
-        return len(files or list_images(path))
-    return video_info(path).frames
-
-
-def video_fps(path: Path) -> float:
-    """Return the average frames per second of a video file."""
-    return video_info(path).fps
-
-
-def video_duration(path: Path) -> float:
-    """Return the seconds from the first frame of a video file to the end of its last."""
-    return video_info(path).duration
 
 
 def video_info(path: Path) -> VideoInfo:
@@ -227,6 +59,16 @@ def video_info(path: Path) -> VideoInfo:
             raise FrameError("the video holds no frames", where=path)
         gap = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1 / float(stream.average_rate or 25)
         return VideoInfo(len(packets), 1 / gap, times[-1] - times[0] + gap)
+
+
+def video_fps(path: Path) -> float:
+    """Return the average frames per second of a video file."""
+    return video_info(path).fps
+
+
+def video_duration(path: Path) -> float:
+    """Return the seconds from the first frame of a video file to the end of its last."""
+    return video_info(path).duration
 
 
 def write_video(
@@ -281,40 +123,6 @@ def _chain(first: NDArray[np.uint8], rest: Iterable[NDArray[np.uint8]]) -> Itera
     yield from rest
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", name) if part]
-
-
-def _read_images(
-    folder: Path, files: tuple[str, ...], start: int, stop: int | None, colour: bool, fps: float | None, where: object
-) -> Iterator[Frame]:
-    if stop is not None and stop > len(files):
-        raise FrameError(f"has {len(files)} frames, but {stop} are needed", where=where)
-    for index in range(start, len(files) if stop is None else stop):
-        yield Frame(index, index / fps if fps else math.nan, _read_image(folder / files[index], colour, where))
-
-
-def _read_image(path: Path, colour: bool, where: object) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            if not colour:
-                image.draft("L", image.size)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):  # 16 bits
-                grey = (np.asarray(upright, dtype=np.uint32) >> 8).astype(np.uint8)
-                return np.repeat(grey[..., None], 3, axis=-1) if colour else grey
-            return np.array(upright.convert("RGB" if colour else "L"))
-    except FileNotFoundError as error:
-        raise FrameError(f"frame {path} is missing", where=where, hint="Restore it from the corpus") from error
-    except UnidentifiedImageError as error:
-        what = "is empty (zero bytes)" if path.stat().st_size == 0 else "is not an image"
-        raise FrameError(f"frame {path} {what}", where=where, hint="Restore it from the corpus") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FrameError(f"frame {path} cannot be read: {error}", where=where, hint="Restore it") from error
-
-
 @contextmanager
 def _opened(path: Path, where: object) -> Iterator[tuple[InputContainer, VideoStream]]:
     import av
@@ -352,7 +160,7 @@ def _ended_early(where: object) -> FrameError:
     return FrameError("the video is damaged or ends early", where=where, hint="Copy it again, or re-encode it")
 
 
-def _read_video(path: Path, start: int, stop: int | None, colour: bool, where: object) -> Iterator[Frame]:
+def read_video(path: Path, start: int, stop: int | None, colour: bool, where: object) -> Iterator[Frame]:
     index, zero, time = 0, None, math.nan
     with _opened(path, where) as (container, stream):
         for picture in _decoded(container, stream, where):

@@ -1,0 +1,73 @@
+"""Folders of images."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan.errors import FrameError
+from dstan.video.frame import Frame
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+
+
+def list_images(folder: Path) -> tuple[str, ...]:
+    """List the images of a folder in natural order: ``img2.jpg`` before ``img10.jpg``.
+
+    Parameters
+    ----------
+    folder
+        Where to look; folders below it are not searched, hidden files are left out.
+
+    Raises
+    ------
+    FrameError
+        If it is not a folder or holds no image.
+    """
+    try:
+        names = [item.name for item in folder.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES]
+    except OSError as error:
+        raise FrameError(f"cannot list the frames: {error.strerror}", where=folder) from error
+    names = [name for name in names if not name.startswith(".")]
+    if not names:
+        raise FrameError("holds no images", where=folder, hint=f"Known kinds: {', '.join(IMAGE_SUFFIXES)}")
+    return tuple(sorted(names, key=_natural))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", name) if part]
+
+
+def read_images(
+    folder: Path, files: tuple[str, ...], start: int, stop: int | None, colour: bool, fps: float | None, where: object
+) -> Iterator[Frame]:
+    if stop is not None and stop > len(files):
+        raise FrameError(f"has {len(files)} frames, but {stop} are needed", where=where)
+    for index in range(start, len(files) if stop is None else stop):
+        yield Frame(index, index / fps if fps else math.nan, _read_image(folder / files[index], colour, where))
+
+
+def _read_image(path: Path, colour: bool, where: object) -> NDArray[np.uint8]:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            if not colour:
+                image.draft("L", image.size)
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # 16 bits
+                grey = (np.asarray(upright, dtype=np.uint32) >> 8).astype(np.uint8)
+                return np.repeat(grey[..., None], 3, axis=-1) if colour else grey
+            return np.array(upright.convert("RGB" if colour else "L"))
+    except FileNotFoundError as error:
+        raise FrameError(f"frame {path} is missing", where=where, hint="Restore it from the corpus") from error
+    except UnidentifiedImageError as error:
+        what = "is empty (zero bytes)" if path.stat().st_size == 0 else "is not an image"
+        raise FrameError(f"frame {path} {what}", where=where, hint="Restore it from the corpus") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise FrameError(f"frame {path} cannot be read: {error}", where=where, hint="Restore it") from error
