@@ -1,0 +1,183 @@
+"""What a run allows one to say, in words for a person in a hurry, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan.reports.tables import Interval, ScoreRow, difference
+
+_STREAMS = ("stan-a", "stmn-a")
+
+_FEW_SUBJECTS = 15
+_FEW_CLIPS = 10
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the claims are drawn from.
+
+    Parameters
+    ----------
+    rows
+        The methods, the best UF1 first, without the baseline.
+    baseline
+        The majority baseline.
+    over_baseline
+        Accuracy of the best method less the baseline's, paired by subject.
+    over_second
+        UF1 of the best method less the second's, paired by subject; None where there is one method.
+    class_counts
+        Clips of each class.
+    subjects, clips, unusable, seeds
+        How many of each; unusable are the clips of the task that had to be left out.
+    synthetic
+        Whether the faces are drawn.
+    paper_clips
+        Clips that the paper counts for this task; None where it is none of the paper's.
+    departures
+        Where the settings leave the paper's, in words.
+    """
+
+    rows: Sequence[ScoreRow]
+    baseline: ScoreRow
+    over_baseline: Interval | None
+    over_second: Interval | None
+    class_counts: Mapping[str, int]
+    subjects: int
+    clips: int
+    unusable: int
+    seeds: int
+    synthetic: bool
+    paper_clips: int | None
+    departures: Sequence[str]
+
+
+def verdict(facts: Facts) -> list[str]:
+    """Return the sentences that stand at the top of the report."""
+    commonest = max(facts.class_counts, key=lambda name: facts.class_counts[name])
+    base = facts.baseline.scores["accuracy"].value
+    always = f"always answering “{commonest}”, which is right for {base:.1%}"
+    if not facts.rows or facts.over_baseline is None:
+        return [f"Only the majority baseline was run: {always} of {facts.clips} clips."]
+    best = facts.rows[0]
+    accuracy, uf1 = best.scores["accuracy"], best.scores["uf1"]
+    among = f"the best of {len(facts.rows)} methods" if len(facts.rows) > 1 else "the method under test"
+    return [
+        f"{best.method} is {among} by UF1 ({uf1.value:.3f}). It names the right class for {accuracy.value:.1%} of "
+        f"{facts.clips} clips of people it never saw (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}).",
+        f"That is {_points(facts.over_baseline)} {'more' if facts.over_baseline.value >= 0 else 'less'} than {always}"
+        f" ({_range(facts.over_baseline)}). {_beyond_chance(facts.over_baseline)}",
+        *_runner_up(facts),
+    ]
+
+
+def _points(difference: Interval) -> str:
+    return f"{abs(difference.value) * 100:.1f} points"
+
+
+def _range(difference: Interval) -> str:
+    return f"95 % interval of the difference {difference.low * 100:+.1f} to {difference.high * 100:+.1f} points"
+
+
+def _beyond_chance(difference: Interval) -> str:
+    if difference.low > 0:
+        return "The interval lies above zero: the method has learned something that carries over to new people."
+    if difference.high < 0:
+        return "The interval lies below zero: in accuracy the method is worse than looking at nothing."
+    return "The interval includes zero: this run does not show that the method is more often right than the baseline."
+
+
+def _runner_up(facts: Facts) -> list[str]:
+    if facts.over_second is None:
+        return []
+    second, difference = facts.rows[1].method, facts.over_second
+    gap = f"{difference.value:.3f} in UF1, 95 % interval {difference.low:+.3f} to {difference.high:+.3f}"
+    if difference.low > 0:
+        return [f"It is ahead of {second}, the next best ({gap})."]
+    return [f"Between it and {second}, the next best, this run cannot decide ({gap})."]
+
+
+def may_claim(facts: Facts) -> list[str]:
+    """Return statements that the run supports."""
+    said = ["No clip of a person was used, in any way, to fit the model that judged that person."]
+    if facts.over_baseline is None:
+        return said
+    name = facts.rows[0].method
+    whose = "on these drawn faces" if facts.synthetic else "under this protocol, on these clips"
+    if facts.over_baseline.low > 0:
+        said.append(f"{name} beats the majority baseline in accuracy {whose}.")
+    if facts.over_second is not None and facts.over_second.low > 0:
+        said.append(f"{name} has a higher UF1 than {facts.rows[1].method} {whose}.")
+    return said
+
+
+def may_not_claim(facts: Facts) -> list[str]:
+    """Return statements that a reader may be tempted to make and that the run does not support."""
+    limits = []
+    if facts.synthetic:
+        limits.append(
+            "Anything about real faces. The faces are drawn by a computer; the figures show that the pipeline works and "
+            "how methods compare on this drawing, no more."
+        )
+    if facts.over_baseline is not None and facts.over_baseline.low <= 0:
+        limits.append(f"That {facts.rows[0].method} is more often right than the majority baseline.")
+    if facts.over_second is not None and facts.over_second.low <= 0:
+        limits.append(f"That {facts.rows[0].method} is better than {facts.rows[1].method}.")
+    if facts.paper_clips is not None:
+        limits.append(_against_the_paper(facts))
+    return limits + _weaknesses(facts)
+
+
+def _against_the_paper(facts: Facts) -> str:
+    reasons = ["the paper does not say how the number of epochs was chosen"]
+    if facts.clips != facts.paper_clips:
+        reasons.append(f"it counts {facts.paper_clips} clips, here {facts.clips}")
+    reasons += facts.departures
+    return f"That the paper is, or is not, reproduced: {'; '.join(reasons)}."
+
+
+def _weaknesses(facts: Facts) -> list[str]:
+    limits = []
+    if facts.seeds == 1 and facts.rows:
+        limits.append(
+            "That another run would give the same figures: one seed was run, and the intervals cover the choice of "
+            "people, not the luck of training (--seeds 3 or more shows it)."
+        )
+    if facts.subjects < _FEW_SUBJECTS:
+        limits.append(f"Precision: with {facts.subjects} people the intervals are rough, and rather too narrow.")
+    rare = [f"{name} ({count})" for name, count in facts.class_counts.items() if count < _FEW_CLIPS]
+    if rare:
+        limits.append(f"Much about classes with fewer than {_FEW_CLIPS} clips: {', '.join(rare)}.")
+    if facts.unusable:
+        limits.append(
+            f"That these are all the clips: {facts.unusable} could not be used (see “What was left out”), and such clips "
+            "are seldom the easy ones."
+        )
+    return limits
+
+
+def fusion_words(draws: Mapping[str, NDArray[np.int64]]) -> str | None:
+    """Say whether joining the streams earns its keep, where dstan and both of its streams were run.
+
+    Parameters
+    ----------
+    draws
+        What :func:`dstan.reports.tables.resampled` gives for each method.
+    """
+    if not {"dstan", *_STREAMS} <= set(draws):
+        return None
+    gains = {stream: difference("uf1", draws["dstan"], draws[stream]) for stream in _STREAMS}
+    stream, gain = min(gains.items(), key=lambda item: item[1].value)
+    ends = f"95 % interval {gain.low:+.3f} to {gain.high:+.3f}"
+    if gain.low > 0:
+        return f"Joining the streams earns its keep: {gain.value:+.3f} in UF1 over the better one, {stream} ({ends})."
+    if gain.high < 0:
+        return f"Joining the streams does harm here: {gain.value:+.3f} in UF1 against the better one, {stream} ({ends})."
+    return (
+        f"Whether joining the streams earns its keep, this run does not show: {gain.value:+.3f} in UF1 against the better "
+        f"one, {stream} ({ends})."
+    )

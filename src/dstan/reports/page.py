@@ -1,0 +1,280 @@
+"""The report of a run: one HTML page that needs nothing else, and the figures as files beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from dstan import _atomic, metrics
+from dstan.clips import Skipped
+from dstan.evaluation.results import Result, Run, load_run
+from dstan.reports import tables
+from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, verdict
+from dstan.reports.drawing import COLOURS, Drawing
+from dstan.reports.figures import confusion_figure, emotions_figure, learning_figure, scores_figure, subjects_figure
+from dstan.reports.published import DATA_SETS, REFERENCE, paper_scores
+from dstan.reports.tables import SCORES, Interval, ScoreRow
+
+BASELINE = "majority"
+_PROTOCOLS = {
+    "loso": "Leave one subject out: each person in turn is held out, everything is fitted afresh on the others, and "
+    "the held-out person’s clips are named. All scores come from the one table of these answers, never from an average "
+    "over folds.",
+    "kfold-subject": "Five parts of people: each part in turn is held out, everything is fitted afresh on the others, "
+    "and the held-out people’s clips are named. All scores come from the one table of these answers.",
+}
+_PAPER_SCORES = {"accuracy": "Accuracy", "f1_le_ngo": "F1 (Le Ngo)", "precision": "Precision", "recall": "Recall"}
+_STAGES = {
+    "load": "Listed in the coding table, but not usable on disk",
+    "task": "Not part of the task, by its definition",
+    "prepare": "Could not be prepared",
+}
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write ``report.html`` into a run's folder, and each method's figures into its ``figures/``.
+
+    Parameters
+    ----------
+    run_folder
+        What :func:`dstan.evaluate` wrote.
+
+    Returns
+    -------
+    The page: self-contained, without scripts, for light, dark and paper.
+
+    Raises
+    ------
+    RunError
+        If the folder is not a run, is damaged, or no method is finished.
+    """
+    run_folder = Path(run_folder)
+    report = Report(load_run(run_folder))
+    for method, drawings in report.figures.items():
+        for kind, drawing in drawings.items():
+            _atomic.write_text(run_folder / method / "figures" / f"{kind}.svg", drawing.svg)
+    page = run_folder / "report.html"
+    _atomic.write_text(page, report.html())
+    return page
+
+
+class Report:
+    """What the page shows, computed from a run.
+
+    Parameters
+    ----------
+    run
+        The run in memory.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.info = run.info
+        self.paper = paper_scores(self.info["task"])
+        measured = [result for name, result in run.results.items() if name != BASELINE]
+        self.measured = sorted(measured, key=lambda result: -result.scores["uf1"])
+        any_result = next(iter(run.results.values()))
+        self.classes = any_result.classes
+        self.counts = {name: int((_first_seed(any_result)["y_true"] == name).sum()) for name in self.classes}
+        self.clips = sum(self.counts.values())
+        self.baseline = run.results.get(BASELINE) or _majority(any_result)
+        self.rows = [self._row(result) for result in self.measured]
+        self.unusable = [clip for clip in run.skipped if clip.stage != "task"]
+
+    def _row(self, result: Result, baseline: bool = False) -> ScoreRow:
+        scores = {name: Interval(value, *result.intervals[name]) for name, value in result.scores.items()}
+        return ScoreRow(result.method, scores, self.paper.get(result.method, {}), baseline)
+
+    @cached_property
+    def baseline_row(self) -> ScoreRow:
+        """The majority baseline: as it was run, or else computed from the other methods' folds."""
+        return self._row(self.baseline, baseline=True)
+
+    @cached_property
+    def draws(self) -> dict[str, Any]:
+        """Each method's pooled counts on the same draws of people."""
+        results = [*self.measured, self.baseline]
+        return {result.method: tables.resampled(result.predictions, self.classes) for result in results}
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the words at the top are drawn from."""
+        ahead = second = None
+        if self.measured:
+            best = self.draws[self.measured[0].method]
+            ahead = tables.difference("accuracy", best, self.draws[BASELINE])
+            if len(self.measured) > 1:
+                second = tables.difference("uf1", best, self.draws[self.measured[1].method])
+        return Facts(
+            rows=self.rows,
+            baseline=self.baseline_row,
+            over_baseline=ahead,
+            over_second=second,
+            class_counts=self.counts,
+            subjects=self.info["input"]["subjects"],
+            clips=self.clips,
+            unusable=len(self.unusable),
+            seeds=len(self.info["seeds"]),
+            synthetic=bool(self.info.get("synthetic")),
+            paper_clips=DATA_SETS[self.info["task"]][1] if self.paper else None,
+            departures=_departures(self.info["methods"]),
+        )
+
+    @cached_property
+    def figures(self) -> dict[str, dict[str, Drawing]]:
+        """Each method's own figures by kind, the best method first."""
+        return {result.method: dict(self._figures(result)) for result in self.measured}
+
+    def _figures(self, result: Result) -> Iterator[tuple[str, Drawing]]:
+        method = result.method
+        yield "confusion", confusion_figure(method, self.classes, result.confusion)
+        subjects = tables.subject_rates(result.predictions)
+        yield "subjects", subjects_figure(method, subjects, result.scores["accuracy"])
+        curves = tables.learning_curves(result.folds)
+        if curves:
+            yield "learning", learning_figure(method, curves)
+
+    def html(self) -> str:
+        """Return the page."""
+        from jinja2 import Environment, StrictUndefined
+        from markupsafe import Markup
+
+        source = resources.files("dstan.reports").joinpath("page.html.j2").read_text(encoding="utf-8")
+        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        environment.filters["drawn"] = lambda drawing: Markup(drawing.inline())  # noqa: S704  matplotlib escapes its text
+        return environment.from_string(source).render(self.content())
+
+    def content(self) -> dict[str, Any]:
+        """Return everything that the template shows."""
+        facts, task = self.facts, self.info["task"]
+        return {
+            "title": f"{self.info.get('corpus') or 'Clips'}: {', '.join(result.method for result in self.measured) or BASELINE}",
+            "facts": self._facts_line(),
+            "colours": COLOURS,
+            "synthetic": facts.synthetic,
+            "verdict": verdict(facts),
+            "may": may_claim(facts),
+            "may_not": may_not_claim(facts),
+            "classes": self.classes,
+            "clips": self.clips,
+            "seeds": facts.seeds,
+            "score_names": SCORES,
+            "rows": [*self.rows, self.baseline_row],
+            "baseline": self.baseline_row,
+            "scores_figure": scores_figure([*self.rows, self.baseline_row]),
+            "per_seed": self._per_seed(),
+            "paper": self._paper(task) if self.paper else None,
+            "emotions": self._emotions() if self.measured else None,
+            "fusion": fusion_words(self.draws),
+            "methods": [self._method(result) for result in self.measured],
+            "skipped": _groups(self.run.skipped),
+            "warnings": self._warnings(),
+            "run_rows": self._run_rows(),
+            "settings": _settings({**self.info["methods"], **self.info["components"]}),
+            "protocol": _PROTOCOLS[self.info["protocol"]],
+        }
+
+    def _facts_line(self) -> str:
+        people, seeds = self.info["input"]["subjects"], len(self.info["seeds"])
+        parts = [self.info["task"], self.info["protocol"], f"{self.clips} clips of {people} people"]
+        parts += [f"{seeds} seed{'s' * (seeds != 1)}", f"dstan {self.info['dstan']}", self.info["created"][:10]]
+        return " · ".join(part for part in parts if part)
+
+    def _per_seed(self) -> list[tuple[str, int, Mapping[str, float]]]:
+        if len(self.info["seeds"]) == 1:
+            return []
+        return [(result.method, int(one["seed"]), one) for result in self.measured for one in result.per_seed]
+
+    def _paper(self, task: str) -> dict[str, Any]:
+        shown = [row for row in self.rows if row.paper]
+        name, clips = DATA_SETS[task]
+        return {
+            "data_set": name,
+            "clips": clips,
+            "columns": {key: name for key, name in _PAPER_SCORES.items() if any(key in row.paper for row in shown)},
+            "others": {method: found for method, found in self.paper.items() if method not in self.run.results},
+            "reference": REFERENCE,
+        }
+
+    def _emotions(self) -> Drawing:
+        rates = {result.method: tables.recalls(self.draws[result.method]) for result in self.measured}
+        return emotions_figure(self.classes, rates, [self.counts[name] for name in self.classes])
+
+    def _method(self, result: Result) -> dict[str, Any]:
+        each = metrics.per_class(result.confusion)
+        rows = [
+            {
+                "name": name,
+                "was": int(result.confusion[index].sum()),
+                "said": int(result.confusion[:, index].sum()),
+                "recall": float(each["recall"][index]),
+                "precision": float(each["precision"][index]),
+            }
+            for index, name in enumerate(self.classes)
+        ]
+        return {"name": result.method, "per_class": rows, **{"learning": None, **self.figures[result.method]}}
+
+    def _warnings(self) -> list[str]:
+        found = [str(warning) for warning in self.info.get("warnings", ())]
+        for result in self.measured:
+            never = [name for name, said in zip(self.classes, result.confusion.sum(0), strict=True) if not said]
+            if never:
+                found.append(f"{result.method} never answered {', '.join(never)}.")
+        missing = [name for name in self.info["methods"] if name not in self.run.results]
+        if missing:
+            found.append(f"Not finished, so not on this page: {', '.join(missing)}. The same command goes on with them.")
+        return found
+
+    def _run_rows(self) -> list[tuple[str, str]]:
+        left_out = {"methods", "components", "classes", "seeds", "warnings"}
+        shown = {key: value for key, value in self.info.items() if key not in left_out}
+        lists = {"classes": self.info["classes"], "seeds": self.info["seeds"]}
+        return [*tables.flat({**shown, **lists}).items()]
+
+
+def _first_seed(result: Result) -> Any:
+    return result.predictions[result.predictions["seed"] == result.predictions["seed"].min()]
+
+
+def _majority(result: Result) -> Result:
+    predictions = tables.majority_predictions(result.predictions, result.classes)
+    return Result(BASELINE, result.classes, predictions, (), result.folder)
+
+
+def _departures(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say where the settings of the methods leave what the paper tells of its own."""
+    found = []
+    for name, ours in {"size": 224, "steps": 9}.items():
+        used = {str(about["settings"].get("recipe", {}).get(name, ours)) for about in methods.values()}
+        if used != {str(ours)}:
+            unit = "a size of {} pixels" if name == "size" else "{} frames a clip"
+            found.append(f"it uses {unit.format(ours)}, here {unit.format(' or '.join(sorted(used)))}")
+    return found
+
+
+def _groups(skipped: Sequence[Skipped]) -> list[dict[str, Any]]:
+    stages = dict.fromkeys(clip.stage for clip in skipped)
+    return [
+        {
+            "title": _STAGES.get(stage, stage),
+            "clips": [
+                {"name": f"{clip.corpus}/{clip.subject}/{clip.clip_id}", "reason": clip.reason}
+                for clip in skipped
+                if clip.stage == stage
+            ],
+        }
+        for stage in stages
+    ]
+
+
+def _settings(methods: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    each = [tables.flat(about["settings"]) for about in methods.values()]
+    keys = dict.fromkeys(key for one in each for key in one)
+    rows = []
+    for key in keys:
+        values = [one.get(key, "—") for one in each]
+        rows.append((key, values[:1] if len(set(values)) == 1 else values))
+    return {"methods": list(methods), "rows": rows}

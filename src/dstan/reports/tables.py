@@ -1,0 +1,183 @@
+"""The numbers of a report, computed from the predictions of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan import metrics
+from dstan._random import child_seed
+from dstan.evaluation.statistics import RESAMPLES, confusions_by_subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORES = {
+    "accuracy": "Accuracy",
+    "uf1": "UF1",
+    "uar": "UAR",
+    "f1_le_ngo": "F1 (Le Ngo)",
+    "precision": "Precision",
+}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One method's scores.
+
+    Parameters
+    ----------
+    method
+        Its name.
+    scores
+        Under the names of :mod:`dstan.metrics`.
+    paper
+        What the paper prints for it on this task.
+    baseline
+        Whether it is the majority baseline.
+    """
+
+    method: str
+    scores: Mapping[str, Interval]
+    paper: Mapping[str, float] = field(default_factory=dict)
+    baseline: bool = False
+
+
+@dataclass(frozen=True)
+class SubjectRate:
+    """How many predictions for one subject were right; with several seeds, over all of them."""
+
+    subject: str
+    right: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Loss and accuracy of one network on the training part, for each fold and seed a list of one number an epoch."""
+
+    loss: Sequence[Sequence[float]]
+    accuracy: Sequence[Sequence[float]]
+
+
+def majority_predictions(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Return the same clips with, as prediction, the most frequent class of the other folds.
+
+    Parameters
+    ----------
+    predictions
+        The rows of ``predictions.csv``.
+    classes
+        The classes; the first of equally frequent ones is taken.
+    """
+    rows = predictions.copy()
+    for (_, fold), test in rows.groupby(["seed", "fold"], sort=False):
+        others = predictions[(predictions["seed"] == test["seed"].iloc[0]) & (predictions["fold"] != fold)]
+        counts = [int((others["y_true"] == name).sum()) for name in classes]
+        rows.loc[test.index, "y_pred"] = classes[int(np.argmax(counts))]
+    return rows
+
+
+def subject_rates(predictions: pd.DataFrame) -> list[SubjectRate]:
+    """Return how many predictions were right for each subject, in the order of the table."""
+    several = predictions["corpus"].nunique() > 1
+    rates = []
+    for (corpus, subject), rows in predictions.groupby(["corpus", "subject"], sort=False):
+        name = f"{corpus}/{subject}" if several else str(subject)
+        rates.append(SubjectRate(name, int((rows["y_true"] == rows["y_pred"]).sum()), len(rows)))
+    return rates
+
+
+def resampled(predictions: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Draw people anew 2000 times, all seeds of one together, and the same ones for every method of a run.
+
+    Parameters
+    ----------
+    predictions
+        The rows of ``predictions.csv``.
+    classes
+        The task's classes in order.
+
+    Returns
+    -------
+    (1 + 2000, N, K, K) pooled confusion matrices at N seeds; the first is that of the people as they are.
+    """
+    by_subject = confusions_by_subject(predictions, classes)
+    n = len(by_subject)
+    draws = np.random.default_rng(child_seed(0, "report")).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    return np.tensordot(np.vstack([np.ones((1, n), dtype=np.int64), draws]), by_subject, axes=1)
+
+
+def difference(score: str, one: NDArray[np.int64], other: NDArray[np.int64]) -> Interval:
+    """Return how much higher a score is in one method than in another, on the same draws of people.
+
+    Parameters
+    ----------
+    score
+        A name of :data:`dstan.metrics.SCORES`.
+    one, other
+        What :func:`resampled` gives for the two methods.
+    """
+    return _interval(_score(score, one) - _score(score, other))
+
+
+def recalls(pooled: NDArray[np.int64]) -> list[Interval]:
+    """Return the share of the clips of each class that was recognised, over all seeds.
+
+    Parameters
+    ----------
+    pooled
+        What :func:`resampled` gives; a draw without a class says nothing about it.
+    """
+    summed = pooled.sum(axis=1)
+    recall = np.where(summed.sum(-1) > 0, metrics.per_class(summed)["recall"], np.nan)
+    return [_interval(column) for column in recall.T]
+
+
+def _score(score: str, pooled: NDArray[np.int64]) -> NDArray[np.float64]:
+    occurs = pooled.sum(-1) > 0
+    never = ~occurs[0]
+    return metrics.scores_of_many(pooled, counted=occurs | never)[score].mean(axis=1)
+
+
+def _interval(values: NDArray[np.float64]) -> Interval:
+    drawn = values[1:][~np.isnan(values[1:])]
+    if not len(drawn):
+        return Interval(0.0, 0.0, 0.0)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Interval(float(values[0]), float(low), float(high))
+
+
+def learning_curves(folds: Sequence[Mapping[str, Any]]) -> dict[str, Curves]:
+    """Return the learning curves of each network, from the documents of the folds."""
+    networks = dict.fromkeys(network for fold in folds for network in fold["history"])
+    return {network: _curves([fold["history"][network] for fold in folds]) for network in networks}
+
+
+def _curves(histories: Sequence[Sequence[Mapping[str, float]]]) -> Curves:
+    loss, accuracy = ([[float(epoch[what]) for epoch in one] for one in histories] for what in ("loss", "accuracy"))
+    return Curves(loss, accuracy)
+
+
+def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested settings as dotted names and words."""
+    rows: dict[str, str] = {}
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            rows |= flat(value, f"{prefix}{key}.")
+        else:
+            rows[f"{prefix}{key}"] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return rows
