@@ -188,7 +188,10 @@ def _loose(name: str) -> str:
 def _tell_span(survey: Survey, where: str, apex: str, span: Span) -> None:
     if span.lost:
         survey.tell(
-            "warning", where, f"frames {ranges(span.lost)} are lost", "The others are used; unpack the corpus again"
+            "warning",
+            where,
+            f"frames {ranges(span.lost)} are lost",
+            "The others are used, as if evenly spaced; unpack the corpus again",
         )
     if whole_number(apex) is None:
         survey.tell("note", where, f"has no apex ({apex!r})", "Methods that need it take the recipe's policy")
