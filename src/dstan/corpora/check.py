@@ -70,10 +70,12 @@ def check_corpus(
 
     Parameters
     ----------
-    name, root, coding, frames
+    name, root
         As for :func:`~dstan.corpora.registry.load_corpus`.
     deep
         Decode every frame; otherwise only the header and the end of each file are read.
+    coding, frames
+        As for :func:`~dstan.corpora.registry.load_corpus`.
     progress
         Called after each clip.
 
