@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dstan import __version__
+from dstan._version import __version__
 from dstan.cli import benches, corpus, demo, evaluation, methods, models, output
 from dstan.errors import ConfigError, DstanError, UnknownNameError
 

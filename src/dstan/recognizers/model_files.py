@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dstan import __version__, _atomic
+from dstan import _atomic
+from dstan._version import __version__
 from dstan.errors import DstanError, ModelError
 from dstan.recognizers.contract import Recognizer
 
