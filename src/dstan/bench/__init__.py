@@ -1,1 +1,22 @@
-"""Placeholder until its room is built."""
+"""What ``dstan bench`` measures: each figure beside the one that it should be compared with, in one run.
+
+Machines are noisy and differ, so the ratio of two rows of one run is what to quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dstan.bench.figures import Bench, Figure
+from dstan.bench.prediction import bench_predict
+from dstan.bench.preparation import bench_prepare
+from dstan.bench.training import bench_training
+
+BENCHES: dict[str, Callable[[], Bench]] = {
+    "predict": bench_predict,
+    "prepare": bench_prepare,
+    "training": bench_training,
+}
+"""Every bench by its name."""
+
+__all__ = ["BENCHES", "Bench", "Figure", "bench_predict", "bench_prepare", "bench_training"]

@@ -1,0 +1,102 @@
+"""A measured figure, a table of them, and the machine that they were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of a bench.
+
+    Parameters
+    ----------
+    name
+        What was done.
+    value
+        The median over the repetitions.
+    unit
+        Its unit.
+    ratio
+        ``value`` over that of the bench's first row.
+    """
+
+    name: str
+    value: float
+    unit: str
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What one bench measured.
+
+    Parameters
+    ----------
+    name
+        The bench's name.
+    what
+        One sentence: the work, its size, the repetitions.
+    figures
+        The rows; the first is what the others are compared with.
+    """
+
+    name: str
+    what: str
+    figures: tuple[Figure, ...]
+
+    @classmethod
+    def of(cls, name: str, what: str, unit: str, values: dict[str, float]) -> Bench:
+        """Build from values by name, the first of them the reference."""
+        reference = next(iter(values.values()))
+        return cls(name, what, tuple(Figure(row, value, unit, value / reference) for row, value in values.items()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, with the machine."""
+        return {
+            "bench": self.name,
+            "what": self.what,
+            "machine": machine(),
+            "figures": [vars(figure) for figure in self.figures],
+        }
+
+
+def machine() -> str:
+    """Name the processor, the cores that this process may use, and Python."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{model}, {cores} cores, Python {platform.python_version()}"
+
+
+def median_seconds(work: Callable[[], object], repetitions: int) -> float:
+    """Time some work several times, after once without the clock.
+
+    Parameters
+    ----------
+    work
+        What to do.
+    repetitions
+        How often to time it.
+
+    Returns
+    -------
+    The median duration in seconds.
+    """
+    work()
+    durations = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        work()
+        durations.append(time.perf_counter() - start)
+    return median(durations)
