@@ -1,1 +1,12 @@
-"""Placeholder until its room is built."""
+"""An evaluation defines how we go from clips of many people to scores on people never seen.
+
+Every fold of every method at every seed is a task whose result is a folder; scores are computed from the joined
+predictions afterwards. See :func:`evaluate` to make a run and :func:`load_run` to read one.
+"""
+
+from dstan.evaluation.protocols import PROTOCOLS
+from dstan.evaluation.results import Result, Run, load_run
+from dstan.evaluation.runner import evaluate
+from dstan.evaluation.statistics import bootstrap_intervals, confusions_by_subject
+
+__all__ = ["PROTOCOLS", "Result", "Run", "bootstrap_intervals", "confusions_by_subject", "evaluate", "load_run"]

@@ -1,0 +1,156 @@
+"""One fold of one method at one seed: a task of its own whose folder, once whole, is never computed again.
+
+A fold's folder holds ``predictions.csv``, the fitted model, and ``fold.json``, which is written last: where it is and
+fits, the fold is finished.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import hashlib
+import io
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from dstan import _atomic
+from dstan._random import child_seed
+from dstan.clips import PreparedClip
+from dstan.config import digest_of
+from dstan.evaluation.inputs import load_inputs, without_label
+from dstan.recognizers import Recognizer, model_files, save_model
+from dstan.splits import Fold
+
+PREDICTIONS, DOCUMENT = "predictions.csv", "fold.json"
+COLUMNS = ("corpus", "subject", "clip_id", "fold", "seed", "y_true", "y_pred")
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """Everything that a worker needs to fit and to score one fold.
+
+    Parameters
+    ----------
+    recognizer
+        The method, unfitted.
+    fold
+        The positions of the clips to learn from and to predict.
+    seed
+        The run's seed, counted from 0.
+    classes
+        The task's classes in order.
+    device
+        Where to train.
+    run
+        The run's folder.
+    inputs
+        Path, digest and recipe key for :func:`load_inputs`.
+    """
+
+    recognizer: Recognizer
+    fold: Fold
+    seed: int
+    classes: tuple[str, ...]
+    device: str
+    run: Path
+    inputs: tuple[Path, str, str]
+
+    def __str__(self) -> str:
+        return f"{self.recognizer.name}, fold {self.fold.name}, seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its results are."""
+        name = f"{quote(self.fold.name, safe=' ')}-seed{self.seed}"  # a subject may be called what no folder can
+        return self.run / self.recognizer.name / "folds" / name
+
+    @property
+    def components(self) -> tuple[FoldTask, ...]:
+        """The tasks that fit what the method is made of; they must be finished before this one."""
+        return tuple(replace(self, recognizer=part) for part in self.recognizer.components())
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything that decides the result."""
+        method = (self.recognizer.name, self.recognizer.settings.to_dict(), self.classes, self.device)
+        return digest_of([*method, self.fold.name, self.fold.train, self.fold.test, self.seed, self.inputs[1:]])
+
+    def is_finished(self) -> bool:
+        """Whether its folder is whole and was made by this very task."""
+        try:
+            document = json.loads((self.folder / DOCUMENT).read_text(encoding="utf-8"))
+            predictions = (self.folder / PREDICTIONS).read_bytes()
+        except (OSError, ValueError):
+            return False
+        return bool(document.get("digest") == self.digest and document.get(PREDICTIONS) == _sha256(predictions))
+
+
+def run_fold(task: FoldTask) -> None:
+    """Fit on the training part, predict the test part without its labels, and write the fold's folder.
+
+    Parameters
+    ----------
+    task
+        What to do. Components are read from their own folds' folders, where they must be finished.
+
+    Raises
+    ------
+    DstanError
+        Whatever the method finds wrong with a clip.
+    """
+    clips = load_inputs(*task.inputs)
+    recognizer = copy.deepcopy(task.recognizer)
+    begun = time.perf_counter()
+    recognizer.fit(
+        [clips[index] for index in task.fold.train],
+        classes=task.classes,
+        seed=child_seed(task.seed, "fold", task.fold.name),
+        device=task.device,
+        fitted=[_load_component(part) for part in task.components] or None,
+    )
+    fitted = time.perf_counter()
+    test = [clips[index] for index in task.fold.test]
+    details = recognizer.predict_details([without_label(clip) for clip in test])
+    predicted = time.perf_counter()
+    predictions = _table(task, test, details)
+    save_model(recognizer, task.folder)
+    _atomic.write_text(task.folder / PREDICTIONS, predictions)
+    seconds = {"fit": round(fitted - begun, 3), "predict": round(predicted - fitted, 3)}
+    _atomic.write_json(task.folder / DOCUMENT, _document(task, recognizer, predictions, seconds))
+
+
+def _load_component(task: FoldTask) -> Recognizer:
+    return model_files.load_model(task.folder, lambda name, settings: task.recognizer)
+
+
+def _table(task: FoldTask, clips: Sequence[PreparedClip], details: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(f"p_{name}" for name in task.classes)])
+    for clip, found in zip(clips, details, strict=True):
+        probabilities = [repr(float(found["probabilities"][name])) for name in task.classes]
+        writer.writerow([*clip.clip.key, task.fold.name, task.seed, clip.label, found["label"], *probabilities])
+    return text.getvalue()
+
+
+def _document(task: FoldTask, recognizer: Recognizer, predictions: str, seconds: dict[str, float]) -> dict[str, Any]:
+    return {
+        "digest": task.digest,
+        PREDICTIONS: _sha256(predictions.encode()),
+        "method": recognizer.name,
+        "fold": task.fold.name,
+        "seed": task.seed,
+        "train": len(task.fold.train),
+        "test": len(task.fold.test),
+        "seconds": seconds,
+        "history": recognizer.history_,
+    }
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

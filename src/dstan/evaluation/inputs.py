@@ -1,0 +1,185 @@
+"""What every task of a run reads: a list of clips and, for each recipe, the file of each prepared clip.
+
+The list is one JSON file in the run folder, so that a worker needs only its path, and keeps what it has loaded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dstan import _atomic
+from dstan._progress import Progress
+from dstan.clips import Clip, ClipSet, PreparedClip
+from dstan.config import digest_of
+from dstan.preprocessing.recipe import Recipe
+
+if TYPE_CHECKING:
+    from dstan.preprocessing.cache import Cache
+
+AS_GIVEN = "as-given"
+"""Stands for the recipe where prepared clips were handed over."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The clips of a run and where their arrays are.
+
+    Parameters
+    ----------
+    clips
+        The clips that are used, and those that were skipped on the way.
+    files
+        For each recipe's digest (or :data:`AS_GIVEN`) the files of the clips, in their order.
+    digest
+        Changes with the clips, their labels and what was done to them.
+    """
+
+    clips: ClipSet
+    files: Mapping[str, tuple[Path, ...]]
+    digest: str
+
+    def key(self, recipe: Recipe) -> str:
+        """Return under which key the files of a recipe are."""
+        return AS_GIVEN if AS_GIVEN in self.files else recipe.digest()
+
+    def write(self, path: Path) -> None:
+        """Write the list that :func:`load_inputs` reads."""
+        files = {key: [str(file) for file in files] for key, files in self.files.items()}
+        _atomic.write_json(
+            path, {"digest": self.digest, "clips": [_plain(clip) for clip in self.clips], "files": files}
+        )
+
+
+def prepare_inputs(
+    clips: ClipSet,
+    recipes: Sequence[Recipe],
+    classes: Sequence[str] | None,
+    cache: Cache | None,
+    *,
+    workers: int | None,
+    cluster: str | None,
+    progress: Progress,
+    strict: bool,
+) -> Inputs:
+    """Prepare clips once for each distinct recipe; a clip that one recipe cannot use is used by none.
+
+    Parameters
+    ----------
+    clips
+        What to prepare.
+    recipes
+        How; equal ones count once.
+    classes
+        The classes in order; those of the set where not given, or else the labels present, sorted.
+    cache
+        Where prepared clips are kept; the user's own where not given.
+    workers, cluster, progress
+        As in :func:`dstan._engine.run_tasks`.
+    strict
+        Whether the first clip that cannot be used is an error.
+    """
+    from dstan.preprocessing.cache import Cache, prepare_clips
+
+    cache = Cache() if cache is None else cache
+    clips = replace(clips, classes=_classes(clips, classes or clips.classes))
+    distinct = {recipe.digest(): recipe for recipe in recipes}
+    for recipe in distinct.values():
+        clips = prepare_clips(clips, recipe, cache, workers=workers, cluster=cluster, progress=progress, strict=strict)
+    files = {key: tuple(cache.path(clip, recipe) for clip in clips) for key, recipe in distinct.items()}
+    return Inputs(clips, files, _digest(clips, sorted(distinct)))
+
+
+def keep_inputs(prepared: Sequence[PreparedClip], classes: Sequence[str] | None, folder: Path) -> Inputs:
+    """Write prepared clips to a folder, so that every worker can read them.
+
+    Parameters
+    ----------
+    prepared
+        The clips; their keys must be unique.
+    classes
+        The classes in order; the labels present, sorted, where not given.
+    folder
+        Where to write.
+
+    Raises
+    ------
+    CorpusError
+        If two clips have the same key or a label is not one of the classes.
+    """
+    own = [clip.clip for clip in prepared]
+    clips = ClipSet(tuple(own), classes=_classes(own, classes))
+    files = tuple(folder / f"{number:06d}.safetensors" for number in range(len(clips)))
+    for clip, file in zip(prepared, files, strict=True):
+        clip.save(file)
+    contents = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    return Inputs(clips, {AS_GIVEN: files}, _digest(clips, contents))
+
+
+@functools.lru_cache(maxsize=1)
+def load_inputs(path: Path, digest: str, key: str) -> tuple[PreparedClip, ...]:
+    """Load all clips of a run for one recipe; a process that is asked again remembers them.
+
+    Parameters
+    ----------
+    path
+        The list that :meth:`Inputs.write` wrote.
+    digest
+        That of the inputs; another one is another memory.
+    key
+        Of the recipe.
+
+    Raises
+    ------
+    FrameError
+        If a prepared file is damaged.
+    """
+    document = json.loads(path.read_text(encoding="utf-8"))
+    pairs = zip(document["files"][key], document["clips"], strict=True)
+    return tuple(PreparedClip.load(Path(file), _clip(clip)) for file, clip in pairs)
+
+
+def _classes(clips: Sequence[Clip], classes: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(classes or sorted({clip.label for clip in clips if clip.label is not None}))
+
+
+def without_label(prepared: PreparedClip) -> PreparedClip:
+    """Return the clip as a recogniser is to see it when it predicts."""
+    return replace(prepared, clip=replace(prepared.clip, label=None))
+
+
+def warnings_of(inputs: Inputs) -> list[dict[str, str]]:
+    """Return what preparation had to say of single clips, each sentence once a clip.
+
+    Parameters
+    ----------
+    inputs
+        The clips; only the headers of their files are read.
+    """
+    from safetensors import safe_open
+
+    found: dict[tuple[str, str], None] = {}
+    for files in inputs.files.values():
+        for clip, path in zip(inputs.clips, files, strict=True):
+            with safe_open(path, framework="numpy") as file:
+                done = json.loads((file.metadata() or {}).get("done", "{}"))
+            found |= {(str(clip), str(warning)): None for warning in done.get("warnings", ())}
+    return [{"clip": clip, "warning": warning} for clip, warning in found]
+
+
+def _digest(clips: ClipSet, how: Sequence[str]) -> str:
+    return digest_of([[[*clip.key, clip.label] for clip in clips], list(how)])
+
+
+def _plain(clip: Clip) -> dict[str, Any]:
+    return {**dataclasses.asdict(clip), "path": str(clip.path)}
+
+
+def _clip(document: Mapping[str, Any]) -> Clip:
+    return Clip(**{**document, "path": Path(document["path"]), "files": tuple(document["files"])})
