@@ -111,6 +111,8 @@ def compute_flow(
         check_array(name, image, ndim=2)
     if first.shape != second.shape:
         raise ShapeError(f"the two images differ in size: {first.shape} and {second.shape}")
+    if np.array_equal(first, second):  # Farnebäck's estimate is not quite zero at the right and lower border then
+        return np.zeros((*first.shape, 2), dtype=np.float32)
     return estimate(_grey(first), _grey(second))
 
 

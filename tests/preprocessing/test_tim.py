@@ -1,0 +1,98 @@
+"""The closed form of TIM against the published algorithm and against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from dstan.errors import ShapeError
+from dstan.preprocessing.tim import interpolate, interpolate_times, tim_matrix
+
+
+def tim_reference(points, n_out):
+    """Return TIM as its authors wrote it, for (pixels, frames) that are linearly independent."""
+    n = points.shape[1]
+    mean = points.mean(axis=1, keepdims=True)
+    u, s, vt = np.linalg.svd(points - mean, full_matrices=False)
+    u, q = u[:, : n - 1], s[: n - 1, None] * vt[: n - 1]
+    path = np.diag(np.ones(n - 1), 1)
+    graph = path + path.T
+    _, vectors = np.linalg.eigh(np.diag(graph.sum(axis=0)) - graph)
+    w = np.linalg.solve(q @ q.T, q @ vectors[:, 1:])
+    k = np.arange(1, n)
+
+    def curve(t):
+        return np.sin(np.pi * k * t + np.pi * (n - k) / (2 * n))
+
+    m = (q[:, 0] @ w) / curve(1 / n)
+    positions = np.linspace(0, 1, n_out) * (1 - 1 / n) + 1 / n
+    return np.stack([u @ np.linalg.solve(w.T, m * curve(t)) + mean[:, 0] for t in positions], axis=1)
+
+
+def test_matrices_worked_out_by_hand():
+    two = [[1, 0], [0.770598, 0.229402], [0.5, 0.5], [0.229402, 0.770598], [0, 1]]
+    three = [[1, 0, 0], [0.455342, 0.666667, -0.122008], [0, 1, 0], [-0.122008, 0.666667, 0.455342], [0, 0, 1]]
+    assert np.allclose(tim_matrix(2, 5), two, atol=1e-6)
+    assert np.allclose(tim_matrix(3, 5), three, atol=1e-6)
+
+
+def test_a_ramp_an_impulse_and_a_toy():
+    ramp = interpolate(np.float32([0, 10, 20, 30]), 7)
+    assert np.allclose(ramp, [0, 4.6404, 10, 15, 20, 25.3596, 30], atol=1e-4)
+    impulse = interpolate(np.float32([0, 0, 0, 10, 0, 0, 0]), 13)
+    assert np.allclose(impulse, [0, 1.586, 0, -2.291, 0, 6.42, 10, 6.42, 0, -2.291, 0, 1.586, 0], atol=1e-3)
+    toy = interpolate(np.float32([[0, 1, 3], [0, 2, 1], [5, 5, 6]]).T, 5).T
+    wanted = [[0, 0.30064, 1, 2.03269, 3], [0, 1.21132, 2, 1.78868, 1], [5, 4.87799, 5, 5.45534, 6]]
+    assert np.allclose(toy, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [3, 5, 9, 20])
+@pytest.mark.parametrize("n_out", [4, 10, 37])
+def test_the_closed_form_is_the_published_algorithm(n, n_out):
+    points = np.random.default_rng(n).normal(100, 20, (4 * n, n))
+    assert np.allclose(points @ tim_matrix(n, n_out).T, tim_reference(points, n_out), atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "n_out"), [(1, 4), (2, 7), (7, 3), (10, 64), (70, 9)])
+def test_rows_sum_to_one_and_the_ends_are_kept(n, n_out):
+    matrix = tim_matrix(n, n_out)
+    assert np.allclose(matrix.sum(axis=1), 1)
+    assert np.allclose(matrix[0], np.eye(n)[0])
+    assert np.allclose(matrix[-1], np.eye(n)[-1])
+    assert np.allclose(matrix, matrix[::-1, ::-1])
+
+
+def test_special_lengths():
+    assert np.allclose(tim_matrix(6, 6), np.eye(6))
+    assert np.allclose(tim_matrix(6, 11)[::2], np.eye(6))
+    assert np.allclose(tim_matrix(1, 5), 1)
+    assert np.allclose(tim_matrix(5, 1), np.eye(5)[2])
+
+
+@pytest.mark.parametrize(("n", "n_out", "gain"), [(10, 64, 2.00), (20, 10, 2.41), (35, 10, 2.76), (70, 9, 3.23)])
+def test_noise_gain_stays_small(n, n_out, gain):
+    assert np.abs(tim_matrix(n, n_out)).sum(axis=1).max() == pytest.approx(gain, abs=0.01)
+
+
+def test_shape_order_and_type():
+    rng = np.random.default_rng(0)
+    frames = rng.uniform(0, 255, (6, 4, 5, 2)).astype(np.float32)
+    short = interpolate(frames, 4)
+    assert short.shape == (4, 4, 5, 2)
+    assert short.dtype == np.float32
+    assert np.allclose(short[..., 0], interpolate(frames[..., 0], 4), atol=1e-4)
+    assert (interpolate(frames, 6) == frames).all()
+
+
+def test_repeated_frames_do_no_harm():
+    frames = np.repeat(np.float32([[3.0, 5.0]]), 7, axis=0)
+    assert np.allclose(interpolate(frames, 10), frames[0])
+
+
+def test_times_are_read_linearly():
+    assert np.allclose(interpolate_times(np.array([0.0, 0.1, 0.4]), 5), [0, 0.05, 0.1, 0.25, 0.4])
+    assert interpolate_times(np.array([0.0, 0.1, 0.4]), 1).tolist() == [0.1]
+
+
+@pytest.mark.parametrize(("n", "n_out"), [(0, 3), (3, 0)])
+def test_nothing_in_or_out_is_an_error(n, n_out):
+    with pytest.raises(ShapeError):
+        interpolate(np.zeros((n, 2), np.float32), n_out)
