@@ -38,6 +38,11 @@ def _history(rng: np.random.Generator, streams: Sequence[str], epochs: int) -> d
     return found
 
 
+def _about(name: str, settings: dict[str, Any], methods: Sequence[str]) -> dict[str, Any]:
+    parts = [part for part in ("stan-a", "stmn-a") if name == "dstan" and part in methods]
+    return {"settings": {**settings, "fusion": {"method": "svm" if name == "dstan" else "none"}}, "components": parts}
+
+
 def _csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -102,7 +107,8 @@ def write_run() -> Callable[..., Path]:
             "device": "cpu",
             "input": {"clips": len(clips), "subjects": subjects, "digest": "0123456789abcdef"},
             "skipped": len(skipped),
-            "methods": {name: {"settings": {**settings, "name": name}, "components": []} for name in methods},
+            "warnings": [],
+            "methods": {name: _about(name, settings, methods) for name in methods},
             "components": {},
             **info,
         }

@@ -26,6 +26,8 @@ class Facts:
         The methods, the best UF1 first, without the baseline.
     baseline
         The majority baseline.
+    guess
+        What the baseline answers, in words.
     over_baseline
         Accuracy of the best method less the baseline's, paired by subject.
     over_second
@@ -44,6 +46,7 @@ class Facts:
 
     rows: Sequence[ScoreRow]
     baseline: ScoreRow
+    guess: str
     over_baseline: Interval | None
     over_second: Interval | None
     class_counts: Mapping[str, int]
@@ -58,47 +61,56 @@ class Facts:
 
 def verdict(facts: Facts) -> list[str]:
     """Return the sentences that stand at the top of the report."""
-    commonest = max(facts.class_counts, key=lambda name: facts.class_counts[name])
     base = facts.baseline.scores["accuracy"].value
-    always = f"always answering “{commonest}”, which is right for {base:.1%}"
-    if not facts.rows or facts.over_baseline is None:
-        return [f"Only the majority baseline was run: {always} of {facts.clips} clips."]
-    best = facts.rows[0]
-    accuracy, uf1 = best.scores["accuracy"], best.scores["uf1"]
-    among = f"the best of {len(facts.rows)} methods" if len(facts.rows) > 1 else "the method under test"
+    guess = f"{facts.guess}, which is right for {base:.1%}"
+    if facts.over_baseline is None:
+        return [f"Only the majority baseline was run: {guess} of {facts.clips} clips."]
+    best, gain = facts.rows[0], facts.over_baseline
+    uf1, accuracy = best.scores["uf1"], best.scores["accuracy"]
+    first = f"{best.method} is the best of {len(facts.rows)} methods by UF1. It" if len(facts.rows) > 1 else best.method
+    faces = "drawn people" if facts.synthetic else "people"
     return [
-        f"{best.method} is {among} by UF1 ({uf1.value:.3f}). It names the right class for {accuracy.value:.1%} of "
-        f"{facts.clips} clips of people it never saw (95 % interval {accuracy.low:.1%} to {accuracy.high:.1%}).",
-        f"That is {_points(facts.over_baseline)} {'more' if facts.over_baseline.value >= 0 else 'less'} than {always}"
-        f" ({_range(facts.over_baseline)}). {_beyond_chance(facts.over_baseline)}",
+        f"{first} named the right class for {accuracy.value:.1%} of {facts.clips} clips of {faces} it had never seen "
+        f"(95% interval {accuracy.low:.1%} to {accuracy.high:.1%}); UF1 {uf1.value:.3f} "
+        f"({uf1.low:.2f} to {uf1.high:.2f}).",
+        f"That is {abs(gain.value) * 100:.1f} points {'more' if gain.value >= 0 else 'less'} than {guess} (95% interval "
+        f"of the difference {_signed(gain.low * 100, 1)} to {_signed(gain.high * 100, 1)}). {_beyond_guessing(gain)}",
         *_runner_up(facts),
+        *_most_accurate(facts),
     ]
 
 
-def _points(difference: Interval) -> str:
-    return f"{abs(difference.value) * 100:.1f} points"
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _range(difference: Interval) -> str:
-    return f"95 % interval of the difference {difference.low * 100:+.1f} to {difference.high * 100:+.1f} points"
+def _ends(difference: Interval) -> str:
+    low, high = _signed(difference.low, 3), _signed(difference.high, 3)
+    return f"{_signed(difference.value, 3)} in UF1, 95% interval {low} to {high}"
 
 
-def _beyond_chance(difference: Interval) -> str:
+def _beyond_guessing(difference: Interval) -> str:
     if difference.low > 0:
-        return "The interval lies above zero: the method has learned something that carries over to new people."
+        return "The interval lies above zero: what was learned carries over to new people."
     if difference.high < 0:
         return "The interval lies below zero: in accuracy the method is worse than looking at nothing."
-    return "The interval includes zero: this run does not show that the method is more often right than the baseline."
+    return "The interval includes zero: this run does not show that the method is right more often than that."
 
 
 def _runner_up(facts: Facts) -> list[str]:
     if facts.over_second is None:
         return []
-    second, difference = facts.rows[1].method, facts.over_second
-    gap = f"{difference.value:.3f} in UF1, 95 % interval {difference.low:+.3f} to {difference.high:+.3f}"
-    if difference.low > 0:
-        return [f"It is ahead of {second}, the next best ({gap})."]
-    return [f"Between it and {second}, the next best, this run cannot decide ({gap})."]
+    second = facts.rows[1].method
+    if facts.over_second.low > 0:
+        return [f"It is ahead of {second}, the next best ({_ends(facts.over_second)})."]
+    return [f"Between it and {second}, the next best, this run cannot decide ({_ends(facts.over_second)})."]
+
+
+def _most_accurate(facts: Facts) -> list[str]:
+    top = max(facts.rows, key=lambda row: row.scores["accuracy"].value)
+    if top.scores["accuracy"].value <= facts.rows[0].scores["accuracy"].value:
+        return []
+    return [f"By accuracy alone {top.method} comes first ({top.scores['accuracy'].value:.1%})."]
 
 
 def may_claim(facts: Facts) -> list[str]:
@@ -133,29 +145,29 @@ def may_not_claim(facts: Facts) -> list[str]:
 
 
 def _against_the_paper(facts: Facts) -> str:
-    reasons = ["the paper does not say how the number of epochs was chosen"]
+    reasons = ["its clips are recordings of real people"] if facts.synthetic else []
     if facts.clips != facts.paper_clips:
-        reasons.append(f"it counts {facts.paper_clips} clips, here {facts.clips}")
-    reasons += facts.departures
-    return f"That the paper is, or is not, reproduced: {'; '.join(reasons)}."
+        reasons.append(f"it counts {facts.paper_clips} clips, here there are {facts.clips}")
+    reasons += [*facts.departures, "it does not say how the number of epochs was chosen"]
+    return f"That the paper’s figures are, or are not, reproduced: {'; '.join(reasons)}."
 
 
 def _weaknesses(facts: Facts) -> list[str]:
     limits = []
     if facts.seeds == 1 and facts.rows:
         limits.append(
-            "That another run would give the same figures: one seed was run, and the intervals cover the choice of "
-            "people, not the luck of training (--seeds 3 or more shows it)."
+            "That training again would give the same figures: one seed was run, and the intervals cover the choice of "
+            "people, not the luck of training (--seeds 3 shows it)."
         )
     if facts.subjects < _FEW_SUBJECTS:
-        limits.append(f"Precision: with {facts.subjects} people the intervals are rough, and rather too narrow.")
+        limits.append(f"That the intervals are exact: from {facts.subjects} people they are rough, and rather too narrow.")
     rare = [f"{name} ({count})" for name, count in facts.class_counts.items() if count < _FEW_CLIPS]
     if rare:
         limits.append(f"Much about classes with fewer than {_FEW_CLIPS} clips: {', '.join(rare)}.")
     if facts.unusable:
         limits.append(
-            f"That these are all the clips: {facts.unusable} could not be used (see “What was left out”), and such clips "
-            "are seldom the easy ones."
+            f"That these are all the clips: {facts.unusable} could not be used (“What was left out” names them), and "
+            "such clips are seldom the easy ones."
         )
     return limits
 
@@ -172,12 +184,10 @@ def fusion_words(draws: Mapping[str, NDArray[np.int64]]) -> str | None:
         return None
     gains = {stream: difference("uf1", draws["dstan"], draws[stream]) for stream in _STREAMS}
     stream, gain = min(gains.items(), key=lambda item: item[1].value)
-    ends = f"95 % interval {gain.low:+.3f} to {gain.high:+.3f}"
     if gain.low > 0:
-        return f"Joining the streams earns its keep: {gain.value:+.3f} in UF1 over the better one, {stream} ({ends})."
-    if gain.high < 0:
-        return f"Joining the streams does harm here: {gain.value:+.3f} in UF1 against the better one, {stream} ({ends})."
-    return (
-        f"Whether joining the streams earns its keep, this run does not show: {gain.value:+.3f} in UF1 against the better "
-        f"one, {stream} ({ends})."
-    )
+        found = "Joining the two streams earns its keep"
+    elif gain.high < 0:
+        found = "Joining the two streams does harm here"
+    else:
+        found = "Whether joining the two streams earns its keep, this run does not show"
+    return f"{found}: dstan against the better stream, {stream}, is {_ends(gain)}."

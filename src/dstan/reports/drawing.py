@@ -110,9 +110,10 @@ def _bare(name: str) -> str:
 
 
 def label(text: str, limit: int = 20) -> str:
-    """Return a name from a corpus fit for a figure: printable, and no longer than ``limit`` characters."""
+    """Return a name from a corpus fit for a figure: printable, and shortened in its middle to ``limit`` characters."""
     clean = _printable(text)
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+    head, tail = limit // 2, limit - limit // 2 - 1
+    return clean if len(clean) <= limit else f"{clean[:head]}…{clean[-tail:]}"
 
 
 def _printable(text: str) -> str:

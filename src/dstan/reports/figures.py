@@ -12,7 +12,7 @@ from dstan.reports.tables import Curves, Interval, ScoreRow, SubjectRate
 
 WIDTH = 9.6  # inches: 922 px on screen
 _SUBJECTS_PER_ROW = 32
-_PANELS = {"accuracy": "Accuracy", "f1_le_ngo": "F1 (Le Ngo)", "uf1": "UF1"}
+_PANELS = {"uf1": "UF1", "accuracy": "Accuracy", "f1_le_ngo": "F1 (Le Ngo)"}
 
 
 def scores_figure(rows: Sequence[ScoreRow]) -> Drawing:
@@ -36,7 +36,7 @@ def scores_figure(rows: Sequence[ScoreRow]) -> Drawing:
             panel.set_yticks(range(len(rows)), [label(row.method) for row in rows])
             panel.tick_params(axis="y", length=0)
             panel.grid(axis="x")
-        alt = "Scores with 95 % intervals. " + " ".join(_score_words(row) for row in rows)
+        alt = "Scores with 95% intervals. " + " ".join(_score_words(row) for row in rows)
         return finish(figure, "scores", alt)
 
 
@@ -118,7 +118,7 @@ def confusion_figure(method: str, classes: Sequence[str], confusion: NDArray[np.
     k = len(classes)
     totals = confusion.sum(axis=1, keepdims=True)
     rates = confusion / np.maximum(totals, 1)
-    side = max(3.4, 0.72 * k + 1.2)
+    side = max(3.4, 0.7 * k + 1.2)
     with style():
         figure = Figure(figsize=(side + 0.3, side - 0.35), layout="constrained")
         panel = figure.add_subplot()
@@ -131,7 +131,7 @@ def confusion_figure(method: str, classes: Sequence[str], confusion: NDArray[np.
                 panel.add_patch(Rectangle((column - 0.48, row - 0.47), 0.96, 0.94, fill=False, **frame))
                 if confusion[row, column]:
                     weight = "bold" if row == column else "normal"
-                    panel.text(column, row - 0.02, f"{rates[row, column]:.0%}", ha="center", va="bottom", weight=weight)
+                    panel.text(column, row - 0.02, f"{rates[row, column]:.0%}", ha="center", va="bottom", size=10.5, weight=weight)
                     panel.text(column, row + 0.05, str(confusion[row, column]), ha="center", va="top", fontsize=8)
         names = [label(name, 12) for name in classes]
         panel.set_xticks(range(k), names, rotation=0 if k <= 5 else 40, ha="center" if k <= 5 else "right")
@@ -177,8 +177,7 @@ def subjects_figure(method: str, subjects: Sequence[SubjectRate], accuracy: floa
             panel.bar(range(len(shown)), [one.right / one.total for one in shown], color=colour(SERIES[0]), width=0.66)
             panel.axhline(accuracy, color=colour("ink"), linestyle=(0, (4, 3)), linewidth=1.2)
             for x, one in enumerate(shown):
-                height = one.right / one.total + 0.02
-                panel.text(x, height, f"{one.right}/{one.total}", ha="center", va="bottom", fontsize=7.5)
+                panel.text(x, 1.04, f"{one.right}/{one.total}", ha="center", va="bottom", fontsize=7.5)
             turned = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if len(shown) > 12 else {}
             panel.set_xticks(range(len(shown)), [label(one.subject, 10) for one in shown], **turned)
             panel.set(xlim=(-0.6, per_row - 0.4), ylim=(0, 1.12), ylabel="share right", yticks=np.linspace(0, 1, 5))

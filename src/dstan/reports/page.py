@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from dstan import _atomic, metrics
 from dstan.clips import Skipped
-from dstan.evaluation.results import Result, Run, load_run
+from dstan.evaluation import Result, Run, load_run
 from dstan.reports import tables
 from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, verdict
 from dstan.reports.drawing import COLOURS, Drawing
@@ -111,6 +112,7 @@ class Report:
         return Facts(
             rows=self.rows,
             baseline=self.baseline_row,
+            guess=self._guess(),
             over_baseline=ahead,
             over_second=second,
             class_counts=self.counts,
@@ -123,6 +125,10 @@ class Report:
             departures=_departures(self.info["methods"]),
         )
 
+    def _guess(self) -> str:
+        answers = self.baseline.predictions["y_pred"].unique()
+        return f"always answering “{answers[0]}”" if len(answers) == 1 else "answering the commonest class of the others"
+
     @cached_property
     def figures(self) -> dict[str, dict[str, Drawing]]:
         """Each method's own figures by kind, the best method first."""
@@ -134,8 +140,13 @@ class Report:
         subjects = tables.subject_rates(result.predictions)
         yield "subjects", subjects_figure(method, subjects, result.scores["accuracy"])
         curves = tables.learning_curves(result.folds)
-        if curves:
+        if curves and not self._components(method):
             yield "learning", learning_figure(method, curves)
+
+    def _components(self, method: str) -> list[str]:
+        """Return the methods of this run whose fits a method joins; their learning curves are its own."""
+        about = {**self.info["components"], **self.info["methods"]}[method]
+        return [name for name in about["components"] if name in self.run.results]
 
     def html(self) -> str:
         """Return the page."""
@@ -145,13 +156,14 @@ class Report:
         source = resources.files("dstan.reports").joinpath("page.html.j2").read_text(encoding="utf-8")
         environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         environment.filters["drawn"] = lambda drawing: Markup(drawing.inline())  # noqa: S704  matplotlib escapes its text
+        environment.filters["as_printed"] = _as_printed
         return environment.from_string(source).render(self.content())
 
     def content(self) -> dict[str, Any]:
         """Return everything that the template shows."""
         facts, task = self.facts, self.info["task"]
         return {
-            "title": f"{self.info.get('corpus') or 'Clips'}: {', '.join(result.method for result in self.measured) or BASELINE}",
+            "title": f"Micro-expression recognition on {self.info.get('corpus') or 'your clips'}",
             "facts": self._facts_line(),
             "colours": COLOURS,
             "synthetic": facts.synthetic,
@@ -164,7 +176,7 @@ class Report:
             "score_names": SCORES,
             "rows": [*self.rows, self.baseline_row],
             "baseline": self.baseline_row,
-            "scores_figure": scores_figure([*self.rows, self.baseline_row]),
+            "scores_figure": scores_figure([*self._drawn_rows(), self.baseline_row]),
             "per_seed": self._per_seed(),
             "paper": self._paper(task) if self.paper else None,
             "emotions": self._emotions() if self.measured else None,
@@ -172,6 +184,7 @@ class Report:
             "methods": [self._method(result) for result in self.measured],
             "skipped": _groups(self.run.skipped),
             "warnings": self._warnings(),
+            "clip_warnings": _by_sentence(self.info["warnings"]),
             "run_rows": self._run_rows(),
             "settings": _settings({**self.info["methods"], **self.info["components"]}),
             "protocol": _PROTOCOLS[self.info["protocol"]],
@@ -179,9 +192,14 @@ class Report:
 
     def _facts_line(self) -> str:
         people, seeds = self.info["input"]["subjects"], len(self.info["seeds"])
-        parts = [self.info["task"], self.info["protocol"], f"{self.clips} clips of {people} people"]
+        parts = [f"Task {self.info['task']}"] if self.info["task"] else []
+        parts += [_PROTOCOLS[self.info["protocol"]].partition(":")[0].lower(), f"{self.clips} clips of {people} people"]
         parts += [f"{seeds} seed{'s' * (seeds != 1)}", f"dstan {self.info['dstan']}", self.info["created"][:10]]
-        return " · ".join(part for part in parts if part)
+        return " · ".join(parts)
+
+    def _drawn_rows(self) -> list[ScoreRow]:
+        """Return the rows for the figure: drawn faces and the paper's real ones do not belong on one axis."""
+        return [replace(row, paper={}) for row in self.rows] if self.facts.synthetic else self.rows
 
     def _per_seed(self) -> list[tuple[str, int, Mapping[str, float]]]:
         if len(self.info["seeds"]) == 1:
@@ -212,13 +230,15 @@ class Report:
                 "said": int(result.confusion[:, index].sum()),
                 "recall": float(each["recall"][index]),
                 "precision": float(each["precision"][index]),
+                "f1": float(each["f1"][index]),
             }
             for index, name in enumerate(self.classes)
         ]
-        return {"name": result.method, "per_class": rows, **{"learning": None, **self.figures[result.method]}}
+        found = {"learning": None, **self.figures[result.method]}
+        return {**found, "result": result, "per_class": rows, "components": self._components(result.method)}
 
     def _warnings(self) -> list[str]:
-        found = [str(warning) for warning in self.info.get("warnings", ())]
+        found = []
         for result in self.measured:
             never = [name for name, said in zip(self.classes, result.confusion.sum(0), strict=True) if not said]
             if never:
@@ -233,6 +253,13 @@ class Report:
         shown = {key: value for key, value in self.info.items() if key not in left_out}
         lists = {"classes": self.info["classes"], "seeds": self.info["seeds"]}
         return [*tables.flat({**shown, **lists}).items()]
+
+
+def _as_printed(value: float | None) -> str:
+    """Return a figure of the paper with the two or three digits that it has there."""
+    if value is None:
+        return "—"
+    return f"{value:.2f}" if round(value, 2) == value else f"{value:.3f}"
 
 
 def _first_seed(result: Result) -> Any:
@@ -268,6 +295,13 @@ def _groups(skipped: Sequence[Skipped]) -> list[dict[str, Any]]:
         }
         for stage in stages
     ]
+
+
+def _by_sentence(warnings: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in warnings:
+        found.setdefault(one["warning"], []).append(one["clip"])
+    return found
 
 
 def _settings(methods: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
