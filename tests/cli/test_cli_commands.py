@@ -109,7 +109,7 @@ def test_evaluate_scores_resumes_and_reports(run: Run, home: Path) -> None:
     document = json.loads(again.stdout)
     assert set(document["results"]) == {"stan-a", "majority"}
     assert document["results"]["majority"]["classes"] == ["anger", "joy"]
-    assert 0 <= document["results"]["stan-a"]["scores"]["uf1"] <= 1
+    assert 0 <= document["results"]["stan-a"]["uf1"] <= 1
     assert written <= (home / "run" / "stan-a" / "predictions.csv").stat().st_mtime_ns
     other = run(*command, "--set", "training.epochs=2")
     assert other.exit_code == 1

@@ -32,7 +32,7 @@ def evaluate(
     ] = "loso",
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")] = 1,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="RUN", help="The run's folder [default: runs/CORPUS-METHODS].")
+        Path | None, typer.Option("--out", metavar="RUN", help="The run's folder [default: runs/CORPUS].")
     ] = None,
     coding: options.Coding = None,
     frames: options.Frames = None,
@@ -47,7 +47,8 @@ def evaluate(
 ) -> None:
     """Score methods on a corpus, no test subject ever seen in training.
 
-    A fold that is finished is kept: stopped at any moment, the same command goes on.
+    A fold that is finished is kept: stopped at any moment, the same command goes on, and methods may be added to a run
+    later.
 
     Example: `dstan evaluate dstan stan-a stmn-a majority --corpus casme2 --root twin --out run`
     """
@@ -57,8 +58,9 @@ def evaluate(
     from dstan.preprocessing.cache import Cache
 
     made = options.recognizers(methods, options.settings(config, assignments))
+    where = options.device(device)
     clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames)
-    folder = out or Path("runs") / "-".join([corpus, *(recognizer.name for recognizer in made)])
+    folder = out or Path("runs") / corpus
     with output.progress_bars() as progress:
         results = run_evaluation(
             made,
@@ -70,7 +72,7 @@ def evaluate(
             cluster=cluster,
             cache=Cache(cache),
             progress=progress,
-            device=options.device(device),
+            device=where,
             corpus_info=corpus_info(corpus, root, clips),
             strict=strict,
         )

@@ -94,11 +94,13 @@ def train_model(
     progress: Progress = silent,
 ) -> None:
     """Fit a recogniser on all clips and write its model folder."""
+    from dstan._engine import keep_memory
     from dstan.preprocessing.cache import load_prepared
     from dstan.recognizers import save_model
 
     if not len(clips):
         raise CorpusError("there is not one clip to train on", where=out)
+    keep_memory()
     prepared = load_prepared(clips, recognizer.recipe, cache)
     counter = itertools.count(1)
     total = recognizer.settings.training.epochs * max(1, len(recognizer.components()))
