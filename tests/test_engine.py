@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dstan._engine import keep_memory, run_tasks, single_thread, usable_cores
+from dstan._engine import Engine, keep_memory, run_tasks, single_thread, usable_cores
 from dstan.errors import ConfigError, DstanError, FaceError, TaskFailedError
 
 
@@ -59,6 +59,27 @@ def test_every_task_runs_with_one_thread_in_another_process() -> None:
     (_, (threads, process, arenas)) = next(iter(run_tasks(_threads, [0], workers=1)))  # type: ignore[misc]
     assert (threads, arenas) == (1, "1")
     assert process != os.getpid()
+
+
+def _sick_to_unpickle() -> None:
+    raise ModuleNotFoundError("No module named 'elsewhere'")
+
+
+class _Unreadable:
+    def __reduce__(self) -> tuple[object, ...]:
+        return _sick_to_unpickle, ()
+
+    def __str__(self) -> str:
+        return "the unreadable"
+
+
+def test_rounds_share_the_processes_and_an_item_that_cannot_be_sent_is_named() -> None:
+    with Engine(workers=1, most=5) as engine:
+        (_, first), (_, second) = next(engine.run(_threads, [0])), next(engine.run(_threads, [0]))
+        assert first == second
+        ((_, failed),) = engine.run(str, [_Unreadable()])
+    assert isinstance(failed, TaskFailedError)
+    assert "the unreadable: ModuleNotFoundError: No module named 'elsewhere'" in str(failed)
 
 
 def test_no_work_starts_nothing() -> None:

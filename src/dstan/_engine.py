@@ -15,8 +15,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, Self, TypeVar
 from unittest import mock
 
 from dstan.errors import ConfigError, DstanError, TaskFailedError
@@ -113,15 +113,52 @@ def run_tasks(
     ConfigError
         If ``workers`` is negative or the cluster does not answer.
     """
-    if workers is not None and workers < 0:
-        raise ConfigError(f"workers must be 0 or more, not {workers}")
-    if not items:
-        return
-    if workers == 0 and cluster is None:
-        for index, item in enumerate(items):
-            yield index, _unpack(item, _run(function, item))
-        return
-    yield from _run_on_dask(function, items, workers, cluster)
+    with Engine(workers=workers, cluster=cluster, most=len(items)) as engine:
+        yield from engine.run(function, items)
+
+
+class Engine:
+    """The processes behind :func:`run_tasks`, kept for several rounds of tasks; started by the first that has any.
+
+    Parameters
+    ----------
+    workers, cluster
+        As in :func:`run_tasks`.
+    most
+        The greatest number of tasks of a round: no more processes than that are started.
+    """
+
+    def __init__(self, *, workers: int | None = None, cluster: str | None = None, most: int) -> None:
+        if workers is not None and workers < 0:
+            raise ConfigError(f"workers must be 0 or more, not {workers}")
+        self._workers, self._cluster, self._most = workers, cluster, most
+        self._stack = ExitStack()
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def run(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Result | DstanError]]:
+        """Do what :func:`run_tasks` does."""
+        if not items:
+            return
+        if self._workers == 0 and self._cluster is None:
+            for index, item in enumerate(items):
+                yield index, _unpack(item, _run(function, item))
+            return
+        if self._client is None:
+            self._client = self._stack.enter_context(self._connect())
+        yield from _run_on_dask(self._client, function, items)
+
+    def _connect(self) -> AbstractContextManager[Any]:
+        if self._cluster is not None:
+            return _remote_client(self._cluster)
+        return _local_client(min(usable_cores() if self._workers is None else self._workers, self._most))
 
 
 def _run(function: Callable[[Item], Result], item: Item) -> tuple[Result | DstanError, str]:
@@ -152,23 +189,31 @@ def _unpack(item: object, outcome: tuple[Result | DstanError, str]) -> Result | 
 
 
 def _run_on_dask(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int | None, cluster: str | None
+    client: Any, function: Callable[[Item], Result], items: Sequence[Item]
 ) -> Iterator[tuple[int, Result | DstanError]]:
-    from distributed import KilledWorker, as_completed
+    from distributed import as_completed
 
-    with _remote_client(cluster) if cluster else _local_client(workers, len(items)) as client:
-        futures = client.map(functools.partial(_run, function), items, pure=False)
-        index_of = {future.key: index for index, future in enumerate(futures)}
-        finished = as_completed(futures, loop=client.loop)
-        futures.clear()  # a future let go frees its result on the scheduler
-        for future in finished:
-            index = index_of[future.key]
-            try:
-                outcome = future.result()
-            except KilledWorker as error:
-                what = f"it killed its worker {error.allowed_failures + 1} times, perhaps by taking too much memory"
-                outcome = _task_failed(items[index], what), str(error)
-            yield index, _unpack(items[index], outcome)
+    futures = client.map(functools.partial(_run, function), items, pure=False)
+    index_of = {future.key: index for index, future in enumerate(futures)}
+    finished = as_completed(futures, loop=client.loop)
+    futures.clear()  # a future let go frees its result on the scheduler
+    for future in finished:
+        item = items[index_of[future.key]]
+        yield index_of[future.key], _unpack(item, _outcome(future, item))
+
+
+def _outcome(future: Any, item: object) -> tuple[Any, str]:
+    from distributed import KilledWorker
+
+    try:
+        outcome: tuple[Any, str] = future.result()
+    except KilledWorker as error:
+        what = f"it killed its worker {error.allowed_failures + 1} times, perhaps by taking too much memory"
+        return _task_failed(item, what), str(error)
+    except Exception as error:  # noqa: BLE001 - what could not even be sent or begun; the traceback goes to the log
+        cause = error.__cause__ or error
+        return _task_failed(item, f"{type(cause).__name__}: {cause}"), traceback.format_exc()
+    return outcome
 
 
 @contextmanager
@@ -186,7 +231,7 @@ def _remote_client(address: str) -> Iterator[Any]:
 
 
 @contextmanager
-def _local_client(workers: int | None, tasks: int) -> Iterator[Any]:
+def _local_client(workers: int) -> Iterator[Any]:
     """Start processes with one thread each that listen on loopback only, and stop them afterwards."""
     import dask
     from distributed import Client, LocalCluster
@@ -196,7 +241,7 @@ def _local_client(workers: int | None, tasks: int) -> Iterator[Any]:
         with dask.config.set({"distributed.nanny.pre-spawn-environ": _ONE_THREAD | _KEEP_MEMORY}):
             cluster = stack.enter_context(
                 LocalCluster(
-                    n_workers=min(usable_cores() if workers is None else workers, tasks),
+                    n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",

@@ -106,14 +106,13 @@ def test_a_killed_worker_costs_one_task_only(tmp_path: Path) -> None:
     assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "calm")
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_failing_fold_does_not_lose_the_others(tmp_path: Path, workers: int) -> None:
+def test_a_failing_fold_does_not_lose_the_others(tmp_path: Path) -> None:
     run = tmp_path / "run"
     sick = [Nearest(sick="s2"), Joined("joined", sick="s2")]
     with pytest.raises(
         RunError, match=r"(part|nearest), fold s2, seed 0: 2 folds failed.*this fold makes it sick.*kept"
     ):
-        evaluate(sick, make_clips(), out=run, workers=workers)
+        evaluate(sick, make_clips(), out=run, workers=0)
     assert {file.parent.name for file in run.glob("joined/folds/*/fold.json")} == {f"s{i}-seed0" for i in (0, 1, 3, 4)}
     seen: list[str] = []
     healed = [Nearest(), Joined("joined")]

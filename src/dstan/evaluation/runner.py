@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from dstan import _atomic
-from dstan._engine import run_tasks
+from dstan._engine import Engine
 from dstan._progress import Progress, silent
 from dstan.clips import ClipSet, PreparedClip, Skipped
 from dstan.errors import ConfigError, DstanError, RunError
@@ -119,7 +119,8 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         open_run(run, info)
         _write_skipped(run / SKIPPED, inputs.clips.skipped)
         tasks = _plan(everyone, inputs, run, [(seed, fold) for seed in range(seeds) for fold in folds], device)
-        _run_all(tasks, workers, cluster, progress)
+        with Engine(workers=workers, cluster=cluster, most=len(tasks)) as engine:
+            _run_all(tasks, engine, progress)
         results = _collect(tasks, inputs.clips.classes)
     return (
         results[recognizers.name] if isinstance(recognizers, Recognizer) else {name: results[name] for name in methods}
@@ -199,7 +200,7 @@ def _plan(
     ]
 
 
-def _run_all(tasks: Sequence[FoldTask], workers: int | None, cluster: str | None, progress: Progress) -> None:
+def _run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> None:
     """Run what is not finished, the parts before the whole.
 
     Raises
@@ -213,7 +214,7 @@ def _run_all(tasks: Sequence[FoldTask], workers: int | None, cluster: str | None
     for joined in (False, True):
         waiting = [task for task in tasks if bool(task.components) == joined and not task.is_finished()]
         ready = [task for task in waiting if not failed.keys() & set(map(str, task.components))]
-        for index, outcome in run_tasks(run_fold, ready, workers=workers, cluster=cluster):
+        for index, outcome in engine.run(run_fold, ready):
             done += 1
             progress("evaluate", done, len(tasks), str(ready[index]))
             if isinstance(outcome, DstanError):
