@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan.preprocessing._opencv import opencv
 from dstan.synthesis.eyes import EyePainter, Gaze
 from dstan.synthesis.identity import draw_identity
 from dstan.synthesis.motion import Motion
@@ -46,11 +47,13 @@ class Performance:
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames as the camera records them, (H, W, 3) uint8 RGB."""
-        import cv2
+        cv2 = opencv()
 
         painter = EyePainter(self.portrait)
+        gaze, face = Gaze(), painter.draw(Gaze())
         for index in range(len(self.motion)):
-            gaze = Gaze(*(float(value) for value in self.motion.gaze[index]))
+            before, gaze = gaze, Gaze(*(float(value) for value in self.motion.gaze[index]))
+            face = face if gaze == before else painter.draw(gaze)
             maps, shade = self.warp.maps(self.motion.at(index), self.motion.head[index])
-            drawn = cv2.remap(painter.draw(gaze), maps, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            drawn = cv2.remap(face, maps, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
             yield self.sensor.record(np.asarray(drawn), shade, float(self.motion.light[index]))

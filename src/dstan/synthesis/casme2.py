@@ -7,7 +7,7 @@ large; clip names end with or without f.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from dstan import _atomic
 from dstan._random import child_seed
 from dstan.synthesis.emotions import Expression, draw_expression
-from dstan.synthesis.motion import Motion, draw_motion
+from dstan.synthesis.motion import Motion, draw_motion, draw_phases
 from dstan.synthesis.plan import PlannedClip, deal_emotions, how_many
 
 FPS = 200.0
@@ -81,16 +81,16 @@ def image_name(clip: PlannedClip, index: int) -> str:
 def performance_of(clip: PlannedClip, seed: int) -> tuple[Expression, Motion]:
     """Draw what the face does in a clip, and when."""
     expression = draw_expression(clip.emotion, child_seed(seed, "expression", clip.subject, clip.name))
-    return expression, draw_motion(expression, FPS, child_seed(seed, "motion", clip.subject, clip.name))
+    phases = draw_phases(FPS, child_seed(seed, "phases", clip.subject, clip.name))
+    return expression, draw_motion(expression, phases, FPS, child_seed(seed, "motion", clip.subject, clip.name))
 
 
 def write_annotation(out: Path, clips: Sequence[PlannedClip], seed: int) -> None:
     """Write the coding table."""
     from openpyxl import Workbook
 
-    book = Workbook()
-    sheet = book.active
-    sheet.title = "Sheet1"
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Sheet1")
     sheet.append(COLUMNS)
     for row in table_rows(clips, seed):
         sheet.append([row[column] for column in COLUMNS])
@@ -98,7 +98,7 @@ def write_annotation(out: Path, clips: Sequence[PlannedClip], seed: int) -> None
         book.save(temporary)
 
 
-def table_rows(clips: Sequence[PlannedClip], seed: int) -> list[Mapping[str, int | str]]:
+def table_rows(clips: Sequence[PlannedClip], seed: int) -> list[dict[str, int | str]]:
     """Return the coding table's rows, with the corpus's quirks."""
     rows: list[dict[str, int | str]] = []
     for clip in clips:

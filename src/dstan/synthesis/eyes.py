@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan.synthesis.canvas import smooth_step
 from dstan.synthesis.fields import Array
 from dstan.synthesis.identity import Identity
 from dstan.synthesis.portrait import Portrait
-from dstan.synthesis.texture import smooth_step
 
 EYE_X, EYE_HALF = 0.495, 0.245
 """Middle of an eye and half its width, in face units."""
@@ -18,7 +18,15 @@ EYE_X, EYE_HALF = 0.495, 0.245
 
 @dataclass(frozen=True)
 class Gaze:
-    """Where the eyes look, in face units that the iris moves right and down, and how open they are: 0 shut, 1 at rest."""
+    """Where the eyes look and how open they are.
+
+    Parameters
+    ----------
+    x, y
+        Shift of the irises right and down, in face units.
+    opening
+        0 shut, 1 at rest.
+    """
 
     x: float = 0.0
     y: float = 0.0
@@ -39,8 +47,8 @@ def lid_curves(u: Array, identity: Identity, opening: float) -> tuple[Array, Arr
     """
     reach = np.clip(1 - u**2, 0, 1)
     tilt = 0.018 - 0.022 * (u + 1) / 2
-    upper = tilt - 0.112 * identity.eye_opening * reach**0.72 * (1 - 0.18 * u)
-    lower = tilt + 0.070 * identity.eye_opening * reach**0.85 * (1 + 0.15 * u)
+    upper = tilt - 0.098 * identity.eye_opening * reach**0.72 * (1 - 0.18 * u)
+    lower = tilt + 0.074 * identity.eye_opening * reach**0.85 * (1 + 0.15 * u)
     moved = lower - 0.012 * reach * (1 - opening) + (upper - lower) * opening
     return moved.astype(np.float32), (lower - 0.012 * reach * (1 - opening)).astype(np.float32)
 
@@ -80,7 +88,7 @@ class EyePainter:
         eye = skin + (ball - skin) * shown[..., None]
         lash = np.exp(-0.5 * ((y - upper) / (0.011 + 0.010 * (u + 1) / 2)) ** 2) * smooth_step(1.06 - np.abs(u), 0, 0.2)
         eye *= 1 - (0.85 * lash)[..., None]
-        return np.clip(eye + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(eye + 0.5, 0, 255), np.uint8)
 
 
 def _box(portrait: Portrait, side: int) -> tuple[slice, slice]:
@@ -108,7 +116,7 @@ def _ball(identity: Identity, x: Array, y: Array, u: Array, below_lid: Array, pi
     white *= (1 - 0.28 * np.clip(np.abs(u), 0, 1) ** 2)[..., None]
     inner = smooth_step(-u, 0.80, 0.95)[..., None]
     white += (np.array((190, 120, 110), np.float32) - white) * (0.8 * inner)
-    iris = (np.array(identity.iris, np.float32) * 1.6) ** np.float32(1 / 2.2) * 255
+    iris = np.array(identity.iris, np.float32) ** np.float32(1 / 2.2) * 255
     angle = np.arctan2(y, x)
     spokes = 1 + 0.15 * np.sin(angle * 23 + 5 * np.sin(angle * 7)) + 0.3 * (r / 0.1 - 0.5)
     ring = 1 - 0.75 * smooth_step(r, 0.078, 0.098)

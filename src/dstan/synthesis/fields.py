@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float32]
 Field = Callable[[Array, Array], tuple[Array, Array]]
@@ -43,15 +43,20 @@ class Bump:
     dy: float
 
 
+def single(values: ArrayLike) -> Array:
+    """Return values in single precision."""
+    return np.asarray(values, np.float32)
+
+
 def weight(x: Array, y: Array, bump: Bump) -> Array:
     """Return the bump's Gaussian, 1 at its centre, on its own side only."""
     tall = np.where(y < bump.y, np.float32(bump.up), np.float32(bump.down))
-    return np.exp(-0.5 * (((x - bump.x) / bump.width) ** 2 + ((y - bump.y) / tall) ** 2)).astype(np.float32)
+    return single(np.exp(-0.5 * (((x - bump.x) / bump.width) ** 2 + ((y - bump.y) / tall) ** 2)))
 
 
 def left_share(x: Array) -> Array:
     """Return how far a place belongs to the subject's left (right of the image): 0 to 1, one half at the middle."""
-    return (0.5 + 0.5 * np.tanh(x / 0.12)).astype(np.float32)
+    return single(0.5 + 0.5 * np.tanh(x / 0.12))
 
 
 def displacement(
@@ -79,7 +84,7 @@ def displacement(
         dx += bump.dx * (here - mirrored)
         dy += bump.dy * (here + mirrored)
     share = left_share(x)
-    strength = (left * share + right * (1 - share)).astype(np.float32)
+    strength = single(left * share + right * (1 - share))
     return dx * strength, dy * strength
 
 

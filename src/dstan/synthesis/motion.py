@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.synthesis.emotions import Expression
+from dstan.synthesis.fields import single
 
 TO_APEX = (1 / 25, 1 / 5)
 """Shortest and longest time from onset to apex, seconds [CASME II: onset phase]."""
@@ -62,54 +63,81 @@ class Motion:
         }
 
 
-def draw_motion(expression: Expression, fps: float, seed: int, still: bool = False) -> Motion:
-    """Draw the time course of a clip.
+@dataclass(frozen=True)
+class Phases:
+    """When an expression begins, peaks and ends, in frames counted from 0, and how many frames there are."""
+
+    onset: int
+    apex: int
+    offset: int
+    frames: int
+
+
+def draw_phases(fps: float, seed: int) -> Phases:
+    """Draw the phases of a micro-expression, with up to five frames before and after.
+
+    Parameters
+    ----------
+    fps
+        Frames per second.
+    seed
+        The same seed gives the same phases.
+    """
+    rng = np.random.default_rng(seed)
+    lasts = rng.uniform(*LASTS)
+    rise = min(rng.uniform(*TO_APEX), 0.6 * lasts)
+    onset, after = (int(n) for n in rng.integers(0, 6, 2))
+    apex = onset + max(round(rise * fps), 1)
+    offset = max(onset + round(lasts * fps), apex + 1)
+    return Phases(onset, apex, offset, offset + after + 1)
+
+
+def draw_motion(expression: Expression, phases: Phases, fps: float, seed: int) -> Motion:
+    """Draw all that moves in a clip.
 
     Parameters
     ----------
     expression
         The peaks.
+    phases
+        When they are reached.
     fps
         Frames per second.
     seed
         The same seed gives the same motion.
-    still
-        Leave out everything but the expression: no drift, blink, glance or flicker.
     """
     rng = np.random.default_rng(seed)
-    lasts = rng.uniform(*LASTS)
-    rise = min(rng.uniform(*TO_APEX), 0.6 * lasts)
-    before, after = (int(n) for n in rng.integers(0, 6, 2))
-    onset = before
-    apex = onset + max(round(rise * fps), 1)
-    offset = max(onset + round(lasts * fps), apex + 1)
-    frames = np.arange(offset + after + 1)
-    seconds = frames / fps
-    peaks = np.array(list(expression.intensities.values()), np.float32).reshape(-1, 1, 2)
-    courses = np.stack([_course(rng, frames, onset, apex, offset) for _ in expression.intensities])
-    intensity = (courses[..., None] * peaks).transpose(1, 0, 2).astype(np.float32)
-    head, gaze, light = _head(rng, seconds), _gaze(rng, seconds), _flicker(rng, seconds)
-    if still:
-        head, gaze, light = head * 0, np.tile(np.float32((0, 0, 1)), (len(frames), 1)), np.ones_like(light)
-    return Motion(fps, onset, apex, offset, tuple(expression.intensities), intensity, head, gaze, light)
+    seconds = np.arange(phases.frames) / fps
+    peaks = np.array(list(expression.intensities.values()), np.float32)
+    courses = np.stack([_course(rng, phases) for _ in expression.intensities], axis=1)
+    return Motion(
+        fps=fps,
+        onset=phases.onset,
+        apex=phases.apex,
+        offset=phases.offset,
+        action_units=tuple(expression.intensities),
+        intensity=single(courses[..., None] * peaks),
+        head=_head(rng, seconds),
+        gaze=_gaze(rng, seconds),
+        light=_flicker(rng, seconds),
+    )
 
 
-def _course(
-    rng: np.random.Generator, frames: NDArray[np.int_], onset: int, apex: int, offset: int
-) -> NDArray[np.floating]:
-    """Rise with minimum jerk, fade more slowly; the rest of an expression may outlast its offset."""
-    rest = rng.choice([0.0, 0.0, rng.uniform(0.05, 0.3)])
+def _course(rng: np.random.Generator, phases: Phases) -> NDArray[np.float64]:
+    """Rise with minimum jerk, then fade; the rest of an expression may outlast its offset."""
+    frames = np.arange(phases.frames)
+    rest = float(rng.choice([0.0, 0.0, rng.uniform(0.05, 0.3)]))
     sharp = rng.uniform(0.8, 1.3)
-    up = _ease(np.clip((frames - onset) / (apex - onset), 0, 1)) ** sharp
-    down = 1 - (1 - rest) * _ease(np.clip((frames - apex) / (offset - apex), 0, 1))
-    return np.where(frames <= apex, up, down)
+    up = _ease(np.clip((frames - phases.onset) / (phases.apex - phases.onset), 0, 1)) ** sharp
+    down = 1 - (1 - rest) * _ease(np.clip((frames - phases.apex) / (phases.offset - phases.apex), 0, 1))
+    return np.where(frames <= phases.apex, up, down)
 
 
-def _ease(t: NDArray[np.floating]) -> NDArray[np.floating]:
+def _ease(t: NDArray[np.float64]) -> NDArray[np.float64]:
     return t**3 * (10 - 15 * t + 6 * t * t)
 
 
-def _head(rng: np.random.Generator, seconds: NDArray[np.floating]) -> NDArray[np.float32]:
+def _head(rng: np.random.Generator, seconds: NDArray[np.float64]) -> NDArray[np.float32]:
     """A pose held through the clip, a slow drift, and a tremble."""
     pose = rng.normal(size=4) * (0.05, 0.03, 0.012, 0.012)
     drift = rng.normal(size=4) * (HEAD_DRIFT, HEAD_DRIFT, 0.3 * HEAD_DRIFT, 0.2 * HEAD_DRIFT)
@@ -120,7 +148,7 @@ def _head(rng: np.random.Generator, seconds: NDArray[np.floating]) -> NDArray[np
     return path.astype(np.float32)
 
 
-def _gaze(rng: np.random.Generator, seconds: NDArray[np.floating]) -> NDArray[np.float32]:
+def _gaze(rng: np.random.Generator, seconds: NDArray[np.float64]) -> NDArray[np.float32]:
     """Where the eyes look, one glance aside perhaps (30 ms), one blink perhaps (120 to 220 ms)."""
     look = rng.normal(size=2) * (0.010, 0.006)
     path = np.tile(np.array([*look, 1.0]), (len(seconds), 1))
@@ -134,9 +162,9 @@ def _gaze(rng: np.random.Generator, seconds: NDArray[np.floating]) -> NDArray[np
     return path.astype(np.float32)
 
 
-def _flicker(rng: np.random.Generator, seconds: NDArray[np.floating]) -> NDArray[np.float32]:
+def _flicker(rng: np.random.Generator, seconds: NDArray[np.float64]) -> NDArray[np.float32]:
     """Lamps on alternating current flicker at 100 Hz, not quite in step with the camera; the level wanders too."""
     strength = rng.uniform(0.001, 0.006)
     mains = strength * np.sin(2 * np.pi * (100.3 * seconds + rng.uniform()))
     wander = rng.normal() * 0.004 * np.sin(2 * np.pi * (rng.uniform(0.5, 2) * seconds + rng.uniform()))
-    return (rng.uniform(0.95, 1.05) + mains + wander).astype(np.float32)
+    return single(rng.uniform(0.95, 1.05) + mains + wander)

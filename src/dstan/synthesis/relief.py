@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from dstan.synthesis.fields import Array, Bump, weight
+from dstan.synthesis.fields import Array, Bump, single, weight
 from dstan.synthesis.identity import Identity
 
 OUTLINE = (
@@ -41,9 +41,7 @@ def head_radius(x: Array, y: Array) -> Array:
 
 def mouth_line(x: Array) -> Array:
     """Return the height of the line between the lips: a shallow bow."""
-    return (MOUTH_Y - 0.012 * np.cos(x * 16) * np.exp(-((x / 0.2) ** 2)) - 0.03 * (x / 0.42) ** 2 + 0.012).astype(
-        np.float32
-    )
+    return single(MOUTH_Y - 0.012 * np.cos(x * 16) * np.exp(-((x / 0.2) ** 2)) - 0.03 * (x / 0.42) ** 2 + 0.012)
 
 
 def lip_heights(x: Array, identity: Identity) -> tuple[Array, Array]:
@@ -56,7 +54,8 @@ def lip_heights(x: Array, identity: Identity) -> tuple[Array, Array]:
 
 
 def _pair(x: Array, y: Array, *bump: float) -> Array:
-    one = Bump(*bump, 0.0, 0.0)
+    centre_x, centre_y, width, up, down = bump
+    one = Bump(centre_x, centre_y, width, up, down, 0.0, 0.0)
     return weight(x, y, one) + weight(-x, y, one)
 
 
@@ -82,7 +81,7 @@ def relief(x: Array, y: Array, identity: Identity) -> Array:
     z += _mouth(x, y, identity)
     z += 0.07 * _pair(x, y, 0.0, 1.60, 0.20, 0.12, 0.12) * 0.5 * 2
     z -= 0.05 * _pair(x, y, 0.0, 1.36, 0.24, 0.06, 0.06)  # below the lower lip
-    return z.astype(np.float32)
+    return single(z)
 
 
 def _nose(x: Array, y: Array) -> Array:
@@ -93,7 +92,7 @@ def _nose(x: Array, y: Array) -> Array:
     tip = 0.10 * _pair(x, y, 0.0, 0.57, 0.085, 0.09, 0.075) * 0.5
     wings = 0.13 * _pair(x, y, 0.185, 0.62, 0.062, 0.085, 0.055)
     grooves = 0.035 * _pair(x, y, 0.275, 0.60, 0.03, 0.07, 0.07)
-    return (bridge + tip + wings - grooves).astype(np.float32)
+    return single(bridge + tip + wings - grooves)
 
 
 def _mouth(x: Array, y: Array, identity: Identity) -> Array:
@@ -111,4 +110,4 @@ def _mouth(x: Array, y: Array, identity: Identity) -> Array:
     fold = 0.30 + 0.20 * np.clip((y - 0.62) / 0.45, 0, 1) ** 0.8
     strength = np.clip((y - 0.56) / 0.15, 0, 1) * np.clip((1.12 - y) / 0.3, 0, 1)
     z -= 0.022 * strength * np.exp(-0.5 * ((np.abs(x) - fold) / 0.035) ** 2)  # nasolabial fold
-    return z.astype(np.float32)
+    return single(z)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +12,10 @@ from dstan.synthesis.animation import Performance
 from dstan.synthesis.eyes import EYE_HALF, EYE_X, lid_curves
 from dstan.synthesis.fields import Array
 from dstan.synthesis.identity import shape_field
+from dstan.synthesis.mesh import mesh_points
 
 UPPER_LIDS = (246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398)
 """Mesh points on the edges of the upper lids: a blink carries them down."""
-
-
-@cache
-def mesh_points() -> Array:
-    """Return the 468 mesh points on the average face, (468, 2) in normalised face coordinates.
-
-    They are where the face mesh finds them on neutral drawn faces, the median over many people; the script
-    ``benchmarks/calibrate_mesh.py`` writes the table.
-    """
-    text = resources.files("dstan.synthesis").joinpath("mesh_points.csv").read_text(encoding="utf-8")
-    rows = [line.split(",") for line in text.splitlines()[1:]]
-    return np.array([[float(x), float(y)] for _, x, y in rows], np.float32)
 
 
 def true_landmarks(performance: Performance, frame: int) -> Array:

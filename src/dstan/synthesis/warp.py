@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dstan.arrays import Matrix
+from dstan.preprocessing._opencv import opencv
 from dstan.synthesis.action_units import UNIT, au_field, expression_field
+from dstan.synthesis.canvas import smooth_step
 from dstan.synthesis.fields import Array
-from dstan.synthesis.texture import smooth_step
 
 STEP = 4
 """Fields are computed on a grid this many pixels wide and enlarged: they are smooth."""
@@ -40,7 +41,7 @@ class FaceWarp:
         Size of the image in pixels.
     """
 
-    def __init__(self, x: Array, y: Array, frame: NDArray[np.floating], width: int, height: int) -> None:
+    def __init__(self, x: Array, y: Array, frame: Matrix, width: int, height: int) -> None:
         self._x, self._y = x, y
         self._axes = np.asarray(frame, np.float32)[:, :2]
         self._centre = np.asarray(frame, np.float32)[:, 2]
@@ -76,7 +77,7 @@ class FaceWarp:
         -------
         (H, W, 2) where each pixel of the new image comes from, and (H, W) its factor of brightness.
         """
-        import cv2
+        cv2 = opencv()
 
         width, height = self._size
         push = self.field(intensities)
@@ -129,7 +130,7 @@ class FaceWarp:
 
     def _sample(self, values: Array, x: Array, y: Array) -> Array:
         """Read coarse values at pixel places."""
-        import cv2
+        cv2 = opencv()
 
         column, row = (x + 0.5) / STEP - 0.5, (y + 0.5) / STEP - 0.5
         border = cv2.BORDER_REPLICATE
