@@ -71,7 +71,17 @@ def write_run() -> Callable[..., Path]:
         words = dict(zip(CLASSES, classes, strict=False))
         clips = [(rename(subject), clip, words[label]) for subject, clip, label in _people(rng, counts, subjects)]
         commonest = classes[int(np.argmax(counts))]
-        header = ["corpus", "subject", "clip_id", "fold", "seed", "y_true", "y_pred", *(f"p_{name}" for name in classes)]
+        header = [
+            "corpus",
+            "subject",
+            "clip_id",
+            "fold",
+            "seed",
+            "y_true",
+            "y_pred",
+            *(f"p_{name}" for name in classes),
+        ]
+        shares = np.array(counts) / sum(counts)
         for method in methods:
             rows = []
             for seed in range(seeds):
@@ -84,7 +94,7 @@ def write_run() -> Callable[..., Path]:
                     (place / "fold.json").write_text(json.dumps(document))
                 for subject, clip, truth in clips:
                     knows = rng.random() < skill * (SKILL[method] + ease[subject])
-                    guess = commonest if method == "majority" else str(rng.choice(classes, p=np.array(counts) / sum(counts)))
+                    guess = commonest if method == "majority" else str(rng.choice(classes, p=shares))
                     said = truth if knows and method != "majority" else guess
                     p = [0.6 if name == said else 0.4 / (len(classes) - 1) for name in classes]
                     rows.append(["casme2", subject, clip, subject, seed, truth, said, *p])

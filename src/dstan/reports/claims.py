@@ -73,8 +73,9 @@ def verdict(facts: Facts) -> list[str]:
         f"{first} named the right class for {accuracy.value:.1%} of {facts.clips} clips of {faces} it had never seen "
         f"(95% interval {accuracy.low:.1%} to {accuracy.high:.1%}); UF1 {uf1.value:.3f} "
         f"({uf1.low:.2f} to {uf1.high:.2f}).",
-        f"That is {abs(gain.value) * 100:.1f} points {'more' if gain.value >= 0 else 'less'} than {guess} (95% interval "
-        f"of the difference {_signed(gain.low * 100, 1)} to {_signed(gain.high * 100, 1)}). {_beyond_guessing(gain)}",
+        f"That is {abs(gain.value) * 100:.1f} points {'more' if gain.value >= 0 else 'less'} than {guess} "
+        f"(95% interval of the difference {_signed(gain.low * 100, 1)} to {_signed(gain.high * 100, 1)}). "
+        f"{_beyond_guessing(gain)}",
         *_runner_up(facts),
         *_most_accurate(facts),
     ]
@@ -115,7 +116,7 @@ def _most_accurate(facts: Facts) -> list[str]:
 
 def may_claim(facts: Facts) -> list[str]:
     """Return statements that the run supports."""
-    said = ["No clip of a person was used, in any way, to fit the model that judged that person."]
+    said = ["Nobody was judged by a model fitted on clips of the same person."]
     if facts.over_baseline is None:
         return said
     name = facts.rows[0].method
@@ -132,8 +133,8 @@ def may_not_claim(facts: Facts) -> list[str]:
     limits = []
     if facts.synthetic:
         limits.append(
-            "Anything about real faces. The faces are drawn by a computer; the figures show that the pipeline works and "
-            "how methods compare on this drawing, no more."
+            "Anything about real faces. The faces are drawn by a computer; the figures show that the pipeline works "
+            "and how methods compare on this drawing, no more."
         )
     if facts.over_baseline is not None and facts.over_baseline.low <= 0:
         limits.append(f"That {facts.rows[0].method} is more often right than the majority baseline.")
@@ -149,7 +150,7 @@ def _against_the_paper(facts: Facts) -> str:
     if facts.clips != facts.paper_clips:
         reasons.append(f"it counts {facts.paper_clips} clips, here there are {facts.clips}")
     reasons += [*facts.departures, "it does not say how the number of epochs was chosen"]
-    return f"That the paper’s figures are, or are not, reproduced: {'; '.join(reasons)}."
+    return f"That the paper's figures are, or are not, reproduced: {'; '.join(reasons)}."
 
 
 def _weaknesses(facts: Facts) -> list[str]:
@@ -160,14 +161,16 @@ def _weaknesses(facts: Facts) -> list[str]:
             "people, not the luck of training (--seeds 3 shows it)."
         )
     if facts.subjects < _FEW_SUBJECTS:
-        limits.append(f"That the intervals are exact: from {facts.subjects} people they are rough, and rather too narrow.")
+        limits.append(
+            f"That the intervals are exact: from {facts.subjects} people they are rough, and rather too narrow."
+        )
     rare = [f"{name} ({count})" for name, count in facts.class_counts.items() if count < _FEW_CLIPS]
     if rare:
         limits.append(f"Much about classes with fewer than {_FEW_CLIPS} clips: {', '.join(rare)}.")
     if facts.unusable:
         limits.append(
             f"That these are all the clips: {facts.unusable} could not be used (“What was left out” names them), and "
-            "such clips are seldom the easy ones."
+            "they may be harder than the rest."
         )
     return limits
 

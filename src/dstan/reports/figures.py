@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.reports.drawing import MARKERS, SERIES, Drawing, colour, finish, label, style
 from dstan.reports.tables import Curves, Interval, ScoreRow, SubjectRate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 WIDTH = 9.6  # inches: 922 px on screen
 _SUBJECTS_PER_ROW = 32
@@ -24,9 +28,11 @@ def scores_figure(rows: Sequence[ScoreRow]) -> Drawing:
         The methods, the best first and the majority baseline last.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with style():
-        figure = Figure(figsize=(WIDTH, 0.95 + 0.36 * len(rows)), layout="constrained")
+        layout = ConstrainedLayoutEngine(wspace=0.06)
+        figure = Figure(figsize=(WIDTH, 0.95 + 0.36 * len(rows)), layout=layout)
         panels = figure.subplots(1, len(_PANELS), sharey=True)
         for panel, (score, title) in zip(panels, _PANELS.items(), strict=True):
             panel.axvline(rows[-1].scores[score].value, color=colour("baseline"), linestyle=(0, (4, 3)), linewidth=1.4)
@@ -40,12 +46,12 @@ def scores_figure(rows: Sequence[ScoreRow]) -> Drawing:
         return finish(figure, "scores", alt)
 
 
-def _score_mark(panel: object, row: ScoreRow, score: str, height: int, role: str) -> None:
+def _score_mark(panel: Axes, row: ScoreRow, score: str, height: int, role: str) -> None:
     value = row.scores[score]
-    panel.plot([value.low, value.high], [height, height], color=colour(role), linewidth=2.6, solid_capstyle="round")  # type: ignore[attr-defined]
-    panel.plot(value.value, height, marker="o", markersize=7.5, color=colour(role))  # type: ignore[attr-defined]
+    panel.plot([value.low, value.high], [height, height], color=colour(role), linewidth=2.6, solid_capstyle="round")
+    panel.plot(value.value, height, marker="o", markersize=7.5, color=colour(role))
     if score in row.paper:
-        panel.plot(  # type: ignore[attr-defined]
+        panel.plot(
             row.paper[score], height, marker="D", markersize=6, color="none", markeredgecolor=colour("series2"), mew=1.5
         )
 
@@ -113,7 +119,6 @@ def confusion_figure(method: str, classes: Sequence[str], confusion: NDArray[np.
         Counts (K, K); rows are the truth, columns the prediction.
     """
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
 
     k = len(classes)
     totals = confusion.sum(axis=1, keepdims=True)
@@ -122,17 +127,8 @@ def confusion_figure(method: str, classes: Sequence[str], confusion: NDArray[np.
     with style():
         figure = Figure(figsize=(side + 0.3, side - 0.35), layout="constrained")
         panel = figure.add_subplot()
-        for row in range(k):
-            for column in range(k):
-                shade = 0.04 + 0.56 * float(rates[row, column])
-                frame = {"edgecolor": colour("ink"), "linewidth": 1.2} if row == column else {"edgecolor": "none"}
-                cell = Rectangle((column - 0.48, row - 0.47), 0.96, 0.94, facecolor=colour(SERIES[0]), alpha=shade)
-                panel.add_patch(cell)
-                panel.add_patch(Rectangle((column - 0.48, row - 0.47), 0.96, 0.94, fill=False, **frame))
-                if confusion[row, column]:
-                    weight = "bold" if row == column else "normal"
-                    panel.text(column, row - 0.02, f"{rates[row, column]:.0%}", ha="center", va="bottom", size=10.5, weight=weight)
-                    panel.text(column, row + 0.05, str(confusion[row, column]), ha="center", va="top", fontsize=8)
+        for row, column in np.ndindex(k, k):
+            _cell(panel, row, column, int(confusion[row, column]), float(rates[row, column]))
         names = [label(name, 12) for name in classes]
         panel.set_xticks(range(k), names, rotation=0 if k <= 5 else 40, ha="center" if k <= 5 else "right")
         panel.set_yticks(range(k), names)
@@ -140,6 +136,19 @@ def confusion_figure(method: str, classes: Sequence[str], confusion: NDArray[np.
         panel.tick_params(length=0)
         panel.spines[:].set_visible(False)
         return finish(figure, f"confusion-{method}", _confusion_words(classes, confusion))
+
+
+def _cell(panel: Axes, row: int, column: int, count: int, rate: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    corner = (column - 0.48, row - 0.47)
+    panel.add_patch(Rectangle(corner, 0.96, 0.94, facecolor=colour(SERIES[0]), alpha=0.04 + 0.56 * rate))
+    if row == column:
+        panel.add_patch(Rectangle(corner, 0.96, 0.94, fill=False, edgecolor=colour("ink"), linewidth=1.2))
+    if count:
+        weight = "bold" if row == column else "normal"
+        panel.text(column, row - 0.02, f"{rate:.0%}", ha="center", va="bottom", size=10.5, weight=weight)
+        panel.text(column, row + 0.05, str(count), ha="center", va="top", size=8)
 
 
 def _confusion_words(classes: Sequence[str], confusion: NDArray[np.int64]) -> str:
@@ -210,19 +219,19 @@ def learning_figure(method: str, curves: Mapping[str, Curves]) -> Drawing:
                 panel.set(title=f"{label(network)}: {what}", xlabel="epoch")
                 panel.set_ylim(0, 1.02 if what == "accuracy" else None)
         words = ". ".join(
-            f"{network}: median loss {np.median([fold[0] for fold in found.loss if fold]):.2f} after the first epoch, "
-            f"{np.median([fold[-1] for fold in found.loss if fold]):.2f} after the last"
+            f"{network}: median loss {np.median([fold[0] for fold in found.loss]):.2f} after the first epoch, "
+            f"{np.median([fold[-1] for fold in found.loss]):.2f} after the last"
             for network, found in curves.items()
         )
         return finish(figure, f"learning-{method}", f"Learning curves on the training parts. {words}.")
 
 
-def _curves(panel: object, series: Sequence[Sequence[float]], tone: str) -> None:
-    for fold in series:
-        panel.plot(range(1, len(fold) + 1), fold, color=tone, alpha=0.3, linewidth=0.8)  # type: ignore[attr-defined]
+def _curves(panel: Axes, series: Sequence[Sequence[float]], tone: str) -> None:
     length = max(len(fold) for fold in series)
     padded = np.full((len(series), length), np.nan)
     for row, fold in enumerate(series):
         padded[row, : len(fold)] = fold
-    panel.plot(range(1, length + 1), np.nanmedian(padded, axis=0), color=colour("ink"), linewidth=1.8)  # type: ignore[attr-defined]
-    panel.grid(axis="y")  # type: ignore[attr-defined]
+    marker = "." if length == 1 else ""
+    panel.plot(range(1, length + 1), padded.T, color=tone, alpha=0.3, linewidth=0.8, marker=marker)
+    panel.plot(range(1, length + 1), np.nanmedian(padded, axis=0), color=colour("ink"), linewidth=1.8, marker=marker)
+    panel.grid(axis="y")

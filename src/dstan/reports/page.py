@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from importlib import resources
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dstan import _atomic, metrics
-from dstan.clips import Skipped
 from dstan.evaluation import Result, Run, load_run
 from dstan.reports import tables
+from dstan.reports.appendix import by_sentence, flat, left_out, settings
 from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, verdict
 from dstan.reports.drawing import COLOURS, Drawing
 from dstan.reports.figures import confusion_figure, emotions_figure, learning_figure, scores_figure, subjects_figure
@@ -22,17 +22,12 @@ from dstan.reports.tables import SCORES, Interval, ScoreRow
 BASELINE = "majority"
 _PROTOCOLS = {
     "loso": "Leave one subject out: each person in turn is held out, everything is fitted afresh on the others, and "
-    "the held-out person’s clips are named. All scores come from the one table of these answers, never from an average "
+    "the held-out person's clips are named. All scores come from the one table of these answers, never from an average "
     "over folds.",
     "kfold-subject": "Five parts of people: each part in turn is held out, everything is fitted afresh on the others, "
-    "and the held-out people’s clips are named. All scores come from the one table of these answers.",
+    "and the held-out people's clips are named. All scores come from the one table of these answers.",
 }
 _PAPER_SCORES = {"accuracy": "Accuracy", "f1_le_ngo": "F1 (Le Ngo)", "precision": "Precision", "recall": "Recall"}
-_STAGES = {
-    "load": "Listed in the coding table, but not usable on disk",
-    "task": "Not part of the task, by its definition",
-    "prepare": "Could not be prepared",
-}
 
 
 def write_report(run_folder: Path) -> Path:
@@ -127,7 +122,11 @@ class Report:
 
     def _guess(self) -> str:
         answers = self.baseline.predictions["y_pred"].unique()
-        return f"always answering “{answers[0]}”" if len(answers) == 1 else "answering the commonest class of the others"
+        return (
+            f"always answering “{answers[0]}”"
+            if len(answers) == 1
+            else "answering the commonest class of the other people"
+        )
 
     @cached_property
     def figures(self) -> dict[str, dict[str, Drawing]]:
@@ -155,7 +154,7 @@ class Report:
 
         source = resources.files("dstan.reports").joinpath("page.html.j2").read_text(encoding="utf-8")
         environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        environment.filters["drawn"] = lambda drawing: Markup(drawing.inline())  # noqa: S704  matplotlib escapes its text
+        environment.filters["drawn"] = lambda drawing: Markup(drawing.inline())
         environment.filters["as_printed"] = _as_printed
         return environment.from_string(source).render(self.content())
 
@@ -182,11 +181,11 @@ class Report:
             "emotions": self._emotions() if self.measured else None,
             "fusion": fusion_words(self.draws),
             "methods": [self._method(result) for result in self.measured],
-            "skipped": _groups(self.run.skipped),
+            "skipped": left_out(self.run.skipped),
             "warnings": self._warnings(),
-            "clip_warnings": _by_sentence(self.info["warnings"]),
+            "clip_warnings": by_sentence(self.info["warnings"]),
             "run_rows": self._run_rows(),
-            "settings": _settings({**self.info["methods"], **self.info["components"]}),
+            "settings": settings({**self.info["methods"], **self.info["components"]}),
             "protocol": _PROTOCOLS[self.info["protocol"]],
         }
 
@@ -245,14 +244,16 @@ class Report:
                 found.append(f"{result.method} never answered {', '.join(never)}.")
         missing = [name for name in self.info["methods"] if name not in self.run.results]
         if missing:
-            found.append(f"Not finished, so not on this page: {', '.join(missing)}. The same command goes on with them.")
+            found.append(
+                f"Not finished, so not on this page: {', '.join(missing)}. The same command goes on with them."
+            )
         return found
 
     def _run_rows(self) -> list[tuple[str, str]]:
         left_out = {"methods", "components", "classes", "seeds", "warnings"}
         shown = {key: value for key, value in self.info.items() if key not in left_out}
         lists = {"classes": self.info["classes"], "seeds": self.info["seeds"]}
-        return [*tables.flat({**shown, **lists}).items()]
+        return [*flat({**shown, **lists}).items()]
 
 
 def _as_printed(value: float | None) -> str:
@@ -280,35 +281,3 @@ def _departures(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
             unit = "a size of {} pixels" if name == "size" else "{} frames a clip"
             found.append(f"it uses {unit.format(ours)}, here {unit.format(' or '.join(sorted(used)))}")
     return found
-
-
-def _groups(skipped: Sequence[Skipped]) -> list[dict[str, Any]]:
-    stages = dict.fromkeys(clip.stage for clip in skipped)
-    return [
-        {
-            "title": _STAGES.get(stage, stage),
-            "clips": [
-                {"name": f"{clip.corpus}/{clip.subject}/{clip.clip_id}", "reason": clip.reason}
-                for clip in skipped
-                if clip.stage == stage
-            ],
-        }
-        for stage in stages
-    ]
-
-
-def _by_sentence(warnings: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for one in warnings:
-        found.setdefault(one["warning"], []).append(one["clip"])
-    return found
-
-
-def _settings(methods: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    each = [tables.flat(about["settings"]) for about in methods.values()]
-    keys = dict.fromkeys(key for one in each for key in one)
-    rows = []
-    for key in keys:
-        values = [one.get(key, "—") for one in each]
-        rows.append((key, values[:1] if len(set(values)) == 1 else values))
-    return {"methods": list(methods), "rows": rows}

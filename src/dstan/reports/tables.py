@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCORES = {
-    "accuracy": "Accuracy",
     "uf1": "UF1",
+    "accuracy": "Accuracy",
     "uar": "UAR",
     "f1_le_ngo": "F1 (Le Ngo)",
     "precision": "Precision",
@@ -150,7 +150,8 @@ def recalls(pooled: NDArray[np.int64]) -> list[Interval]:
 def _score(score: str, pooled: NDArray[np.int64]) -> NDArray[np.float64]:
     occurs = pooled.sum(-1) > 0
     never = ~occurs[0]
-    return metrics.scores_of_many(pooled, counted=occurs | never)[score].mean(axis=1)
+    found = metrics.scores_of_many(pooled, counted=occurs | never)[score]
+    return np.asarray(found.mean(axis=1))
 
 
 def _interval(values: NDArray[np.float64]) -> Interval:
@@ -170,14 +171,3 @@ def learning_curves(folds: Sequence[Mapping[str, Any]]) -> dict[str, Curves]:
 def _curves(histories: Sequence[Sequence[Mapping[str, float]]]) -> Curves:
     loss, accuracy = ([[float(epoch[what]) for epoch in one] for one in histories] for what in ("loss", "accuracy"))
     return Curves(loss, accuracy)
-
-
-def flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return nested settings as dotted names and words."""
-    rows: dict[str, str] = {}
-    for key, value in document.items():
-        if isinstance(value, Mapping):
-            rows |= flat(value, f"{prefix}{key}.")
-        else:
-            rows[f"{prefix}{key}"] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return rows

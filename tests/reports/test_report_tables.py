@@ -1,0 +1,85 @@
+"""The numbers behind the page."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dstan.evaluation import load_run
+from dstan.reports.published import DATA_SETS, paper_scores
+from dstan.reports.tables import difference, learning_curves, majority_predictions, recalls, resampled, subject_rates
+
+
+@pytest.fixture(scope="module")
+def run(write_run, tmp_path_factory):
+    return load_run(write_run(tmp_path_factory.mktemp("tables") / "run", ("dstan", "stan-a"), seeds=2, epochs=2))
+
+
+def table(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
+    columns = {"corpus": "c", "seed": 0, "clip_id": [str(n) for n in range(len(rows))]}
+    subjects, truths, said = zip(*rows, strict=True)
+    return pd.DataFrame({**columns, "subject": subjects, "fold": subjects, "y_true": truths, "y_pred": said})
+
+
+def test_the_first_draw_is_the_run_itself(run):
+    result = run.results["dstan"]
+    assert np.array_equal(resampled(result.predictions, result.classes)[0].sum(0), result.confusion)
+
+
+def test_a_difference_is_paired(run):
+    one = resampled(run.results["dstan"].predictions, run.results["dstan"].classes)
+    other = resampled(run.results["stan-a"].predictions, run.results["stan-a"].classes)
+    nothing = difference("uf1", one, one)
+    assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
+    gain = difference("accuracy", one, other)
+    scores = run.results["dstan"].scores["accuracy"] - run.results["stan-a"].scores["accuracy"]
+    assert gain.value == pytest.approx(scores)
+    assert gain.low < gain.value < gain.high
+    back = difference("accuracy", other, one)
+    assert (back.low, back.high) == pytest.approx((-gain.high, -gain.low))
+
+
+def test_recall_ignores_draws_without_the_class():
+    rows = [("s1", "a", "a"), ("s1", "a", "a"), ("s2", "b", "b"), ("s2", "b", "a"), ("s3", "a", "b")]
+    a, b, c = recalls(resampled(table(rows), ("a", "b", "c")))
+    assert a.value == pytest.approx(2 / 3)
+    assert (b.value, b.low, b.high) == (0.5, 0.5, 0.5)  # every draw that holds s2 gives one half
+    assert (c.value, c.low, c.high) == (0, 0, 0)
+
+
+def test_the_majority_is_that_of_the_other_folds():
+    rows = [("s1", "a", "a"), ("s1", "a", "a"), ("s1", "a", "a"), ("s2", "b", "a"), ("s3", "b", "a")]
+    guessed = majority_predictions(table(rows), ("a", "b"))
+    assert guessed["y_pred"].tolist() == ["b", "b", "b", "a", "a"]
+
+
+def test_subjects_keep_the_order_of_the_table_and_count_all_seeds(run):
+    rates = subject_rates(run.results["dstan"].predictions)
+    assert [rate.subject for rate in rates[:2]] == ["sub01", "sub02"]
+    assert sum(rate.total for rate in rates) == 2 * 246
+    assert sum(rate.right for rate in rates) == np.trace(run.results["dstan"].confusion)
+
+
+def test_learning_curves_have_one_line_a_fold_and_seed(run):
+    curves = learning_curves(run.results["dstan"].folds)
+    assert list(curves) == ["appearance", "flow"]
+    assert len(curves["flow"].loss) == 26 * 2
+    assert all(len(line) == 2 for line in curves["flow"].accuracy)
+
+
+@pytest.mark.parametrize(("task", "right"), [("smic-3", 127), ("casme-4", 134), ("casme2-5", 185)])
+def test_the_papers_accuracy_is_a_count_of_its_clips(task, right):
+    assert paper_scores(task)["dstan"]["accuracy"] == round(right / DATA_SETS[task][1], 3)
+
+
+@pytest.mark.parametrize("task", DATA_SETS)
+def test_the_papers_f1_is_the_harmonic_mean_of_its_precision_and_recall(task):
+    for method in ("dstan", "dstan-average"):
+        found = paper_scores(task)[method]
+        mean = 2 * found["precision"] * found["recall"] / (found["precision"] + found["recall"])
+        assert found["f1_le_ngo"] == pytest.approx(mean, abs=0.011)
+
+
+def test_the_paper_is_silent_on_other_tasks():
+    assert paper_scores("as-labelled") == {}
+    assert "merta" in paper_scores("casme2-5")
+    assert "merta" not in paper_scores("smic-3")
