@@ -23,7 +23,7 @@ IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 MARGIN = 54
 """Pixels of wall cut off at each side of a face."""
 EXAGGERATED = 8.0
-"""Intensity on the sheet of action units, pixels of the 224 x 224 crop: nearly three times the strongest micro-expression."""
+"""Pixels of the 224 x 224 crop on the sheet of action units: nearly three times the strongest micro-expression."""
 
 
 def neutral(seed: int, width: int, height: int) -> np.ndarray:
