@@ -21,7 +21,7 @@ demo: venv
 	$(BIN)/dstan demo
 
 test: $(VENV)/.installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
