@@ -89,8 +89,8 @@ def fit_network(
     generator = torch.Generator().manual_seed(child_seed(seed, "batches"))
     history = []
     with _steady(place):
-        network.to(place).train()
-        inputs, labels = inputs.to(place), labels.to(place)
+        network.in_fast_layout().to(place).train()
+        inputs, labels = inputs.movedim(2, -1).contiguous().to(place), labels.to(place)  # channels last, once
         optimizer = torch.optim.Adam(
             network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
@@ -99,7 +99,7 @@ def fit_network(
             order = torch.randperm(len(labels), generator=generator).to(place)
             for batch in order.tensor_split(math.ceil(len(order) / settings.batch_size)):
                 with torch.autocast(place.type, dtype=torch.bfloat16, enabled=half):
-                    logits = network(inputs[batch]).logits
+                    logits = network(inputs[batch].movedim(-1, 2)).logits
                 loss = functional.cross_entropy(logits, labels[batch])
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)

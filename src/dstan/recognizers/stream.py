@@ -120,7 +120,7 @@ class StreamRecognizer(Recognizer):
             different = sorted(name for name in expected | given if expected.get(name) != given.get(name))
             raise ValueError(f"the arrays do not fit the network: {', '.join(different[:3])}")
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
-        self.network = network.eval()
+        self.network = network.in_fast_layout().eval()
         self.present = tuple(document["present"])
 
     def _build(self, n_classes: int, seed: int) -> Stream:
