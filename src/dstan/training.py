@@ -7,13 +7,13 @@ weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float32, Int64
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from dstan._random import child_seed
@@ -96,8 +96,7 @@ def fit_network(
         )
         for epoch in range(1, settings.epochs + 1):
             loss_sum, correct = torch.zeros((), device=place), torch.zeros((), device=place)
-            order = torch.randperm(len(labels), generator=generator).to(place)
-            for batch in order.tensor_split(math.ceil(len(order) / settings.batch_size)):
+            for batch in _batches(len(labels), settings.batch_size, generator, place):
                 with torch.autocast(place.type, dtype=torch.bfloat16, enabled=half):
                     logits = network(inputs[batch].movedim(-1, 2)).logits
                 loss = functional.cross_entropy(logits, labels[batch])
@@ -116,8 +115,35 @@ def fit_network(
             history.append(record)
             if on_epoch is not None:
                 on_epoch(record)
+        again = _batches(len(labels), settings.batch_size, generator, place)
+        settle_batch_norm(network, (inputs[batch] for batch in again))
     network.to("cpu").eval()
     return history
+
+
+def settle_batch_norm(network: Stream, batches: Iterable[Float32[Tensor, "b t h w c"]]) -> None:
+    """Measure the batch norms' mean and variance anew, with the final weights.
+
+    The running averages of training lag behind the weights. After a few hundred steps that does not matter; after a
+    few dozen (a small corpus, few epochs) it ruins every prediction.
+
+    Parameters
+    ----------
+    network
+        The network in training mode.
+    batches
+        Training clips in batches like those of training, channels last.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    kept = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain average over the batches
+    with torch.no_grad():
+        for batch in batches:
+            network(batch.movedim(-1, 2))
+    for norm, momentum in zip(norms, kept, strict=True):
+        norm.momentum = momentum
 
 
 def uses_bfloat16(precision: str, device: torch.device) -> bool:
@@ -135,6 +161,11 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
+
+
+def _batches(n: int, size: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, ...]:
+    """Return a random order of ``n`` clips in batches of nearly equal size, so that none is of a single clip."""
+    return torch.randperm(n, generator=generator).to(device).tensor_split(math.ceil(n / size))
 
 
 @contextmanager

@@ -71,6 +71,8 @@ class DSTAN(Recognizer):
 
     def _take(self, fitted: Sequence[Recognizer], classes: tuple[str, ...]) -> tuple[StreamRecognizer, ...]:
         """Return the fitted components in place of our own, after a look at what they are."""
+        if len(fitted) != len(self.parts):
+            raise DstanError(f"{len(fitted)} fitted components were given, not {len(self.parts)}", where=self.name)
         for own, given in zip(self.parts, fitted, strict=True):
             if (given.name, given.settings, given.classes_) != (own.name, own.settings, classes):
                 raise DstanError(

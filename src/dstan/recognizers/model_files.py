@@ -131,6 +131,8 @@ def _read_document(folder: Path) -> dict[str, Any]:
         )
     if missing or ARRAYS not in document["digests"]:
         raise ModelError(f"{DOCUMENT} lacks {', '.join(sorted(missing)) or 'a digest'}", where=folder)
+    if not isinstance(document["method"], str):
+        raise ModelError(f"{DOCUMENT} is damaged: its method is {document['method']!r}", where=folder)
     return dict(document)
 
 

@@ -122,6 +122,8 @@ class StreamRecognizer(Recognizer):
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
         self.network = network.in_fast_layout().eval()
         self.present = tuple(document["present"])
+        if not set(self.present) <= set(range(len(classes))):
+            raise ValueError(f"the classes present are {self.present}, but there are only {len(classes)}")
 
     def _build(self, n_classes: int, seed: int) -> Stream:
         with torch.random.fork_rng(devices=[]):
