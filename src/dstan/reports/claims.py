@@ -67,18 +67,32 @@ def verdict(facts: Facts) -> list[str]:
         return [f"Only the majority baseline was run: {guess} of {facts.clips} clips."]
     best, gain = facts.rows[0], facts.over_baseline
     uf1, accuracy = best.scores["uf1"], best.scores["accuracy"]
-    first = f"{best.method} is the best of {len(facts.rows)} methods by UF1. It" if len(facts.rows) > 1 else best.method
     faces = "drawn people" if facts.synthetic else "people"
     return [
-        f"{first} named the right class for {accuracy.value:.1%} of {facts.clips} clips of {faces} it had never seen "
-        f"(95% interval {accuracy.low:.1%} to {accuracy.high:.1%}); UF1 {uf1.value:.3f} "
+        f"{_first_place(facts)} named the right class for {accuracy.value:.1%} of {facts.clips} clips of {faces} "
+        f"it had never seen (95% interval {accuracy.low:.1%} to {accuracy.high:.1%}); UF1 {uf1.value:.3f} "
         f"({uf1.low:.2f} to {uf1.high:.2f}).",
-        f"That is {abs(gain.value) * 100:.1f} points {'more' if gain.value >= 0 else 'less'} than {guess} "
+        f"That is {_more_or_less(gain)} {guess} "
         f"(95% interval of the difference {_signed(gain.low * 100, 1)} to {_signed(gain.high * 100, 1)}). "
         f"{_beyond_guessing(gain)}",
         *_runner_up(facts),
         *_most_accurate(facts),
     ]
+
+
+def _first_place(facts: Facts) -> str:
+    best = facts.rows[0].method
+    if facts.over_second is None:
+        return best
+    if facts.over_second.value == 0:
+        return f"{best} and {facts.rows[1].method} share the first place of {len(facts.rows)} by UF1. {best}"
+    return f"{best} is the best of {len(facts.rows)} methods by UF1. It"
+
+
+def _more_or_less(gain: Interval) -> str:
+    if gain.value == 0:
+        return "as many as by"
+    return f"{abs(gain.value) * 100:.1f} points {'more' if gain.value > 0 else 'less'} than"
 
 
 def _signed(value: float, digits: int) -> str:

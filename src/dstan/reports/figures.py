@@ -48,8 +48,8 @@ def scores_figure(rows: Sequence[ScoreRow]) -> Drawing:
 
 def _score_mark(panel: Axes, row: ScoreRow, score: str, height: int, role: str) -> None:
     value = row.scores[score]
-    panel.plot([value.low, value.high], [height, height], color=colour(role), linewidth=2.6, solid_capstyle="round")
-    panel.plot(value.value, height, marker="o", markersize=7.5, color=colour(role))
+    panel.plot([value.low, value.high], [height, height], color=colour(role), linewidth=2.6, clip_on=False)
+    panel.plot(value.value, height, marker="o", markersize=7.5, color=colour(role), clip_on=False)
     if score in row.paper:
         panel.plot(
             row.paper[score], height, marker="D", markersize=6, color="none", markeredgecolor=colour("series2"), mew=1.5
@@ -86,7 +86,7 @@ def emotions_figure(classes: Sequence[str], rates: Mapping[str, Sequence[Interva
             x = np.arange(len(classes)) + spread[index]
             role = colour(SERIES[index % len(SERIES)])
             panel.vlines(x, [rate.low for rate in values], [rate.high for rate in values], color=role, linewidth=2.2)
-            marker = MARKERS[index % len(MARKERS)]
+            marker = MARKERS[(index + index // len(SERIES)) % len(MARKERS)]
             panel.plot(
                 x, [rate.value for rate in values], marker, color=role, markersize=7, label=label(method), clip_on=False
             )
@@ -96,7 +96,7 @@ def emotions_figure(classes: Sequence[str], rates: Mapping[str, Sequence[Interva
             [f"{label(name)}\n{n} clip{'s' * (n != 1)}" for name, n in zip(classes, counts, strict=True)],
         )
         panel.set(ylim=(0, 1), xlim=(-0.55, len(classes) - 0.45), ylabel="share recognised")
-        panel.tick_params(axis="x", length=0)
+        panel.tick_params(axis="x", length=0, pad=8)
         panel.grid(axis="y")
         figure.legend(loc="outside upper left", ncols=6, handletextpad=0.2, columnspacing=1.4)
         words = [

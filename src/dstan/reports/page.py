@@ -166,6 +166,7 @@ class Report:
             "facts": self._facts_line(),
             "colours": COLOURS,
             "synthetic": facts.synthetic,
+            "guess": facts.guess,
             "verdict": verdict(facts),
             "may": may_claim(facts),
             "may_not": may_not_claim(facts),
