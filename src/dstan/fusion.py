@@ -120,7 +120,9 @@ class LinearSVM:
             raise NotFittedError("the SVM is not fitted", hint="Call fit first")
         known = self.arrays
         scaled = (features - known["mean"]) / known["scale"]
-        return known["present"].astype(np.int64), scaled @ known["weights"].T + known["intercepts"]
+        # row by row: one product of all rows would round a clip's margins by how many there are
+        margins = np.array([known["weights"] @ row for row in scaled])
+        return known["present"].astype(np.int64), margins + known["intercepts"]
 
 
 def average(probabilities: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

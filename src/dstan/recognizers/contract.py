@@ -223,6 +223,8 @@ class Recognizer(ABC):
         """
         if not self.classes_:
             raise NotFittedError("this recogniser is not fitted", where=self.name, hint="Call fit or load_model first")
+        if not clips:
+            return Inference(np.zeros(0, dtype=np.int64), np.zeros((0, len(self.classes_))), {})
         self._check(clips)
         return self._infer(clips)
 
