@@ -161,6 +161,7 @@ def _ended_early(where: object) -> FrameError:
 
 
 def read_video(path: Path, start: int, stop: int | None, colour: bool, where: object) -> Iterator[Frame]:
+    """Stream the frames of a video file, see :func:`dstan.video.read_frames`."""
     index, zero, time = 0, None, math.nan
     with _opened(path, where) as (container, stream):
         for picture in _decoded(container, stream, where):

@@ -46,6 +46,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def read_images(
     folder: Path, files: tuple[str, ...], start: int, stop: int | None, colour: bool, fps: float | None, where: object
 ) -> Iterator[Frame]:
+    """Stream the images of a folder, see :func:`dstan.video.read_frames`."""
     if stop is not None and stop > len(files):
         raise FrameError(f"has {len(files)} frames, but {stop} are needed", where=where)
     for index in range(start, len(files) if stop is None else stop):
