@@ -18,7 +18,7 @@ import numpy as np
 
 from dstan._registry import look_up
 
-MEDIAN_INTENSITY = 1.1
+MEDIAN_INTENSITY = 1.6
 """Median of an expression's strength, pixels of the 224 x 224 crop at its strongest point."""
 INTENSITY_SPREAD = 0.45
 """Standard deviation of the strength's logarithm."""

@@ -14,9 +14,9 @@ TO_APEX = (1 / 25, 1 / 5)
 """Shortest and longest time from onset to apex, seconds [CASME II: onset phase]."""
 LASTS = (0.2, 0.5)
 """Shortest and longest time from onset to offset, seconds."""
-HEAD_DRIFT = 0.010
-"""Typical drift of the head in a third of a second, face units (about .8 px of the 224 x 224 crop)."""
-BLINKS, GLANCES = 0.20, 0.30
+HEAD_DRIFT = 0.003
+"""Typical drift of the head in a third of a second, face units (about .25 px of the 224 x 224 crop)."""
+BLINKS, GLANCES = 0.12, 0.20
 """Shares of clips with a blink and with a shift of gaze."""
 
 
