@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from dstan.evaluation import Result
     from dstan.inference import Prediction
     from dstan.preprocessing.cache import Cache
+    from dstan.recognizers import Recognizer
 
 app = typer.Typer()
 CORPUS = "casme2"
 METHODS = ("dstan", "stan-a", "stmn-a", "majority")
 SUBJECTS, CLIPS, WIDTH, HEIGHT = 8, 48, 320, 240
-SIZE, EPOCHS = 64, 20
-SETTINGS: dict[str, Any] = {"recipe": {"size": SIZE}, "training": {"epochs": EPOCHS}}
+ASSIGNMENTS = ("recipe.size=64", "recipe.steps=6", "training.batch_size=8", "training.epochs=20")
 STEPS = 7
 
 
@@ -73,14 +74,14 @@ def demo(
     started = time.perf_counter()
     story, cache = Story(quiet=as_json), Cache(out / "cache")
     clips = _corpus(story, out / "twin", workers)
+    clips = _prepared(story, out, clips, cache, workers)
     results = _scores(story, out, clips, cache, workers)
     page = _report(story, out / "run")
-    _model(story, out, clips, cache, workers)
-    video, truth = _unseen_video(out, workers)
-    prediction = _prediction(story, out / "model", video)
+    _model(story, out, clips, cache)
+    prediction, truth = _prediction(story, out, workers)
     seconds = time.perf_counter() - started
     if as_json:
-        places = {"folder": out, "run": out / "run", "report": page, "model": out / "model", "video": video}
+        places = {"folder": out, "run": out / "run", "report": page, "model": out / "model"}
         scores = {name: result.to_dict() for name, result in results.items()}
         output.document({**places, "seconds": seconds, "results": scores, "prediction": prediction, "truth": truth})
         return
@@ -107,19 +108,22 @@ def _corpus(story: Story, twin: Path, workers: int | None) -> ClipSet:
     return load_corpus(CORPUS, twin)
 
 
-def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int | None) -> dict[str, Result]:
-    from dstan.evaluation import evaluate
+def _prepared(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int | None) -> ClipSet:
     from dstan.preprocessing.cache import prepare_clips
 
-    common = _common(out)
-    made = options.recognizers(list(METHODS), SETTINGS)
-    with story.step("Find, align and crop the faces, compute optical flow", "prepare", CORPUS, *common) as progress:
-        clips = prepare_clips(clips, made[0].recipe, cache, workers=workers, progress=progress)
-    command = ("evaluate", *METHODS, "--corpus", CORPUS, *common, "--set", f"training.epochs={EPOCHS}")
+    title = "Find, align and crop the faces, compute optical flow"
+    with story.step(title, "prepare", CORPUS, *_common(out)) as progress:
+        return prepare_clips(clips, _recognizers("dstan")[0].recipe, cache, workers=workers, progress=progress)
+
+
+def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int | None) -> dict[str, Result]:
+    from dstan.evaluation import evaluate
+
     title = "Leave each person out once: train on the others, test on that one"
-    with story.step(title, *command, "--out", out / "run") as progress:
+    command = ("evaluate", *METHODS, "--corpus", CORPUS, *_common(out), "--out", out / "run")
+    with story.step(title, *command) as progress:
         return evaluate(
-            made,
+            _recognizers(*METHODS),
             clips,
             out=out / "run",
             workers=workers,
@@ -129,8 +133,13 @@ def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int 
         )
 
 
+def _recognizers(*methods: str) -> list[Recognizer]:
+    return options.recognizers(methods, options.settings(None, ASSIGNMENTS))
+
+
 def _common(out: Path) -> tuple[object, ...]:
-    return ("--root", out / "twin", "--cache", out / "cache", "--set", f"recipe.size={SIZE}")
+    settings = itertools.chain.from_iterable(("--set", assignment) for assignment in ASSIGNMENTS)
+    return ("--root", out / "twin", "--cache", out / "cache", *settings)
 
 
 def _report(story: Story, run: Path) -> Path:
@@ -140,39 +149,39 @@ def _report(story: Story, run: Path) -> Path:
         return write_report(run)
 
 
-def _model(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int | None) -> None:
-    from dstan.preprocessing.cache import prepare_clips
-
+def _model(story: Story, out: Path, clips: ClipSet, cache: Cache) -> None:
     model = out / "model"
-    command = ("train", "dstan", "--corpus", CORPUS, *_common(out), "--set", f"training.epochs={EPOCHS}")
-    with story.step("Train one model on everybody", *command, "--out", model) as progress:
+    command = ("train", "dstan", "--corpus", CORPUS, *_common(out), "--out", model)
+    with story.step("Train one model on everybody", *command) as progress:
         models.check_target(model)
-        if (model / "model.json").is_file():
-            return
-        (recognizer,) = options.recognizers(["dstan"], SETTINGS)
-        clips = prepare_clips(clips, recognizer.recipe, cache, workers=workers, progress=progress)
-        models.train_model(recognizer, clips, cache, model, progress=progress)
+        if not (model / "model.json").is_file():
+            models.train_model(_recognizers("dstan")[0], clips, cache, model, progress=progress)
 
 
-def _unseen_video(out: Path, workers: int | None) -> tuple[Path, str | None]:
-    """Draw a person who is not in the corpus and write one clip as an ordinary video file."""
-    from dstan.corpora import load_corpus
-    from dstan.synthesis import synthesize
-    from dstan.video import read_clip, write_video
-
-    other = synthesize(CORPUS, out / "unseen", subjects=1, clips=5, size=(WIDTH, HEIGHT), seed=1, workers=workers)
-    clip: Clip = load_corpus(CORPUS, other)[0]
-    video = out / "unseen.mp4"
-    if not video.exists():
-        write_video(video, (frame.pixels for frame in read_clip(clip, colour=True)), clip.fps or 200.0)
-    return video, clip.label
-
-
-def _prediction(story: Story, model: Path, video: Path) -> Prediction:
+def _prediction(story: Story, out: Path, workers: int | None) -> tuple[Prediction, str | None]:
+    """Ask about a new person; return the answer, and the class that the video was drawn as."""
     from dstan.inference import load_model
 
-    with story.step("Ask the model about a person it never saw", "predict", video, "--model", model):
-        return load_model(model).predict_video(video)
+    video, model = out / "unseen.mp4", out / "model"
+    with story.step("Film a person whom the model never saw, and ask it", "predict", video, "--model", model):
+        clip = _unseen_clip(out, workers)
+        if not video.exists():
+            _film(clip, video)
+        return load_model(model).predict_video(video), clip.label
+
+
+def _unseen_clip(out: Path, workers: int | None) -> Clip:
+    from dstan.corpora import load_corpus
+    from dstan.synthesis import synthesize
+
+    other = synthesize(CORPUS, out / "unseen", subjects=1, clips=5, size=(WIDTH, HEIGHT), seed=1, workers=workers)
+    return load_corpus(CORPUS, other)[0]
+
+
+def _film(clip: Clip, video: Path) -> None:
+    from dstan.video import read_clip, write_video
+
+    write_video(video, (frame.pixels for frame in read_clip(clip, colour=True)), clip.fps or 200.0)
 
 
 def _epilogue(
@@ -185,8 +194,8 @@ def _epilogue(
     output.say(f"  drawn as: {truth}")
     output.say()
     output.say(
-        f"All of it took {seconds / 60:.1f} minutes. Synthetic faces, {CLIPS} clips and {EPOCHS} epochs show that "
-        "everything works; the scores say nothing about real people."
+        f"All of it took {seconds / 60:.1f} minutes. Synthetic faces, {CLIPS} clips and a short training show "
+        "that everything works; the scores say nothing about real people."
     )
     output.say()
     for what, where in (

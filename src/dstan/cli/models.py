@@ -103,7 +103,7 @@ def train_model(
     keep_memory()
     prepared = load_prepared(clips, recognizer.recipe, cache)
     counter = itertools.count(1)
-    total = recognizer.settings.training.epochs * max(1, len(recognizer.components()))
+    total = recognizer.epochs
 
     def on_epoch(stream: str, record: EpochRecord) -> None:
         progress("train", next(counter), total, f"{stream}, loss {record.loss:.3f}")

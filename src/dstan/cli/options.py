@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +58,7 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The seed 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
-def settings(config: Path | None, assignments: list[str] | None) -> dict[str, Any]:
+def settings(config: Path | None, assignments: Sequence[str] | None) -> dict[str, Any]:
     """Merge ``--config`` and every ``--set``, the later over the earlier, as nested dictionaries.
 
     Raises
@@ -81,7 +81,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def recognizers(methods: list[str], overrides: Mapping[str, Any]) -> list[Recognizer]:
+def recognizers(methods: Sequence[str], overrides: Mapping[str, Any]) -> list[Recognizer]:
     """Make each method once, in the order given, with the same settings over its own."""
     from dstan.recognizers import recognizer
 
