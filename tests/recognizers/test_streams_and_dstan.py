@@ -144,6 +144,8 @@ def test_epochs_are_told_by_stream() -> None:
 
     made = recognizer("dstan", {**QUICK, "training": {"epochs": 2}}).fit(_clips(), on_epoch=note)
     assert seen == [("appearance", 1), ("appearance", 2), ("flow", 1), ("flow", 2)]
+    assert made.epochs == len(seen)
+    assert recognizer("majority").epochs == 0
     assert [record["epoch"] for record in made.history_["flow"]] == [1, 2]
 
 

@@ -12,10 +12,11 @@ from dstan._registry import look_up
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import StreamSettings
 from dstan.recognizers import model_files
-from dstan.recognizers.contract import STREAMS, DSTANSettings, Inference, Recognizer, StreamName
+from dstan.recognizers.contract import STREAMS, Inference, MethodSettings, Recognizer, StreamName
 from dstan.recognizers.dstan import DSTAN
 from dstan.recognizers.majority import Majority
 from dstan.recognizers.model_files import describe_model, save_model
+from dstan.recognizers.settings import DSTANSettings
 from dstan.recognizers.stream import StreamRecognizer, stream_name
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "DSTANSettings",
     "Inference",
     "Majority",
+    "MethodSettings",
     "Recognizer",
     "StreamRecognizer",
     "describe_model",

@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from dstan.clips import PreparedClip
 from dstan.config import Settings, setting
 from dstan.errors import DstanError, NotFittedError, ShapeError
-from dstan.fusion import FusionSettings
-from dstan.networks.streams import StreamSettings
 from dstan.preprocessing.recipe import Recipe
-from dstan.training import EpochRecord, TrainingSettings
+from dstan.training import EpochRecord
 
 StreamName: TypeAlias = Literal["appearance", "flow"]
 STREAMS: tuple[StreamName, ...] = ("appearance", "flow")
@@ -29,25 +27,10 @@ OnEpoch: TypeAlias = Callable[[StreamName, EpochRecord], None]
 
 
 @dataclass(frozen=True)
-class DSTANSettings(Settings):
-    """Everything that decides how DSTAN, its streams and its ablations are prepared, trained and joined."""
+class MethodSettings(Settings):
+    """What the settings of every method begin with."""
 
     recipe: Recipe = setting(Recipe(), "Preprocessing (section 2.1).")
-    network: StreamSettings = setting(StreamSettings(), "The networks (sections 2.2 to 2.5).")
-    training: TrainingSettings = setting(TrainingSettings(), "Training (section 3.2).")
-    fusion: FusionSettings = setting(FusionSettings(), "Joining the streams (section 2.6).")
-    flow_gain: float | None = setting(
-        None,
-        "Factor on the flow before the network; not set: 1 for pairs from the onset, 4 for adjacent ones.",
-        low=0.0,
-    )
-
-    @property
-    def gain(self) -> float:
-        """The factor on the flow that is in force."""
-        if self.flow_gain is not None:
-            return self.flow_gain
-        return 1.0 if self.recipe.pairs == "onset" else 4.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +59,7 @@ class Recognizer(ABC):
     description: ClassVar[str]
     reference: ClassVar[str] = ""
 
-    def __init__(self, name: str, settings: DSTANSettings) -> None:
+    def __init__(self, name: str, settings: MethodSettings) -> None:
         self.name = name
         self.settings = settings
         self._forget()
@@ -95,6 +78,11 @@ class Recognizer(ABC):
     @abstractmethod
     def streams(self) -> tuple[StreamName, ...]:
         """What it needs of a prepared clip."""
+
+    @property
+    def epochs(self) -> int:
+        """How many times :meth:`fit` will call ``on_epoch``."""
+        return sum(part.epochs for part in self.components())
 
     def components(self) -> tuple[Recognizer, ...]:
         """Return the recognisers that it is made of, unfitted; none where it stands alone."""

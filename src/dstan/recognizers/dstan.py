@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from dstan.clips import PreparedClip
 from dstan.errors import DstanError
 from dstan.fusion import LinearSVM, average
-from dstan.recognizers.contract import STREAMS, DSTANSettings, Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.contract import STREAMS, Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.settings import DSTANSettings
 from dstan.recognizers.stream import PAPER, StreamRecognizer, stream_name
 
 
@@ -28,6 +29,7 @@ class DSTAN(Recognizer):
         The method's name.
     """
 
+    settings: DSTANSettings
     description: ClassVar[str] = "both streams, joined"
     reference: ClassVar[str] = PAPER
 

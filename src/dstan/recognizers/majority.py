@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.clips import PreparedClip
-from dstan.recognizers.contract import DSTANSettings, Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.contract import Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.settings import DSTANSettings
 
 
 class Majority(Recognizer):

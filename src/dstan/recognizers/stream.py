@@ -18,7 +18,8 @@ from dstan.clips import PreparedClip
 from dstan.errors import NotFittedError
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamOutput, StreamSettings
-from dstan.recognizers.contract import DSTANSettings, Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.contract import Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.settings import DSTANSettings
 from dstan.training import fit_network
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
@@ -40,6 +41,7 @@ class StreamRecognizer(Recognizer):
         DSTAN and the same stream alone are one and the same fit.
     """
 
+    settings: DSTANSettings
     description: ClassVar[str] = "one stream of DSTAN"
     reference: ClassVar[str] = PAPER + ", sections 2.2 to 2.5"
 
@@ -56,6 +58,11 @@ class StreamRecognizer(Recognizer):
     def streams(self) -> tuple[StreamName, ...]:
         """The one stream that it looks at."""
         return (self.stream,)
+
+    @property
+    def epochs(self) -> int:
+        """The epochs of its training."""
+        return self.settings.training.epochs
 
     def features(self, clips: Sequence[PreparedClip]) -> NDArray[np.float64]:
         """Return the (n, f) time-averaged LSTM features (equation 1): p or q of equation 9.

@@ -1,0 +1,32 @@
+"""The settings of DSTAN and of everything that is compared with it on the same terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dstan.config import setting
+from dstan.fusion import FusionSettings
+from dstan.networks.streams import StreamSettings
+from dstan.recognizers.contract import MethodSettings
+from dstan.training import TrainingSettings
+
+
+@dataclass(frozen=True)
+class DSTANSettings(MethodSettings):
+    """Everything that decides how DSTAN, its streams and its ablations are prepared, trained and joined."""
+
+    network: StreamSettings = setting(StreamSettings(), "The networks (sections 2.2 to 2.5).")
+    training: TrainingSettings = setting(TrainingSettings(), "Training (section 3.2).")
+    fusion: FusionSettings = setting(FusionSettings(), "Joining the streams (section 2.6).")
+    flow_gain: float | None = setting(
+        None,
+        "Factor on the flow before the network; not set: 1 for pairs from the onset, 4 for adjacent ones.",
+        low=0.0,
+    )
+
+    @property
+    def gain(self) -> float:
+        """The factor on the flow that is in force."""
+        if self.flow_gain is not None:
+            return self.flow_gain
+        return 1.0 if self.recipe.pairs == "onset" else 4.0
