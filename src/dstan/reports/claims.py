@@ -113,7 +113,7 @@ def _beyond_guessing(difference: Interval) -> str:
 
 
 def _runner_up(facts: Facts) -> list[str]:
-    if facts.over_second is None:
+    if facts.over_second is None or facts.over_second.value == 0:
         return []
     second = facts.rows[1].method
     if facts.over_second.low > 0:

@@ -40,7 +40,7 @@ def scores_figure(rows: Sequence[ScoreRow]) -> Drawing:
                 _score_mark(panel, row, score, height, "baseline" if row.baseline else SERIES[0])
             panel.set(title=title, xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6))
             panel.set_yticks(range(len(rows)), [label(row.method) for row in rows])
-            panel.tick_params(axis="y", length=0)
+            panel.tick_params(axis="y", length=0, pad=7)
             panel.grid(axis="x")
         alt = "Scores with 95% intervals. " + " ".join(_score_words(row) for row in rows)
         return finish(figure, "scores", alt)
