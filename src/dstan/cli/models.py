@@ -103,10 +103,9 @@ def train_model(
     keep_memory()
     prepared = load_prepared(clips, recognizer.recipe, cache)
     counter = itertools.count(1)
-    total = recognizer.epochs
 
     def on_epoch(stream: str, record: EpochRecord) -> None:
-        progress("train", next(counter), total, f"{stream}, loss {record.loss:.3f}")
+        progress("train", next(counter), recognizer.epochs, f"{stream}, loss {record.loss:.3f}")
 
     recognizer.fit(prepared, classes=clips.classes, seed=seed, device=device, on_epoch=on_epoch)
     save_model(recognizer, out)
