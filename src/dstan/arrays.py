@@ -1,25 +1,16 @@
-"""Names for array shapes, and the checks that public functions make at the door."""
+"""What an array must be: the check that public functions make at the door."""
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Float32, Shaped
 from numpy.typing import NDArray
 
 from dstan.errors import ShapeError
 
-Image: TypeAlias = Shaped[np.ndarray, "h w *channels"]
-Frames: TypeAlias = Float32[np.ndarray, "t h w"]
-"""Grey frames, intensities in [0, 255]."""
-FlowField: TypeAlias = Float32[np.ndarray, "h w 2"]
-"""One displacement field (u, v) in pixels; x to the right, y down."""
-FlowSequence: TypeAlias = Float32[np.ndarray, "t 2 h w"]
-"""Displacement fields in pixels at their own size, channel 0 = u, 1 = v."""
-Points: TypeAlias = Float32[np.ndarray, "n 2"]
-"""Points (x, y) in pixels."""
 Matrix: TypeAlias = NDArray[np.float64]
+"""(2, 3): from pixels of a frame to pixels of another."""
 
 
 def check_array(name: str, array: Any, *, ndim: int, smallest: int = 0) -> NDArray[Any]:

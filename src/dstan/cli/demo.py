@@ -29,7 +29,7 @@ app = typer.Typer()
 CORPUS = "casme2"
 METHODS = ("dstan", "stan-a", "stmn-a", "majority")
 SUBJECTS, CLIPS, WIDTH, HEIGHT = 8, 48, 320, 240
-ASSIGNMENTS = ("recipe.size=64", "recipe.steps=6", "training.batch_size=8", "training.epochs=20")
+ASSIGNMENTS = ("recipe.size=64", "recipe.steps=6", "training.batch_size=8", "training.epochs=15")
 STEPS = 7
 
 

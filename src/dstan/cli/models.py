@@ -104,7 +104,7 @@ def train_model(
     prepared = load_prepared(clips, recognizer.recipe, cache)
     counter = itertools.count(1)
 
-    def on_epoch(stream: str, record: EpochRecord) -> None:
+    def on_epoch(stream: str, record: EpochRecord) -> None:  # numpydoc ignore=GL08
         progress("train", next(counter), recognizer.epochs, f"{stream}, loss {record.loss:.3f}")
 
     recognizer.fit(prepared, classes=clips.classes, seed=seed, device=device, on_epoch=on_epoch)

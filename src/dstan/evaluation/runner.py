@@ -31,9 +31,11 @@ INPUTS, PREPARED = "inputs.json", ".prepared"
 
 
 @overload
-def evaluate(recognizers: Recognizer, clips: ClipSet | Sequence[PreparedClip], **options: Any) -> Result: ...
+def evaluate(  # numpydoc ignore=GL08
+    recognizers: Recognizer, clips: ClipSet | Sequence[PreparedClip], **options: Any
+) -> Result: ...
 @overload
-def evaluate(
+def evaluate(  # numpydoc ignore=GL08
     recognizers: Sequence[Recognizer], clips: ClipSet | Sequence[PreparedClip], **options: Any
 ) -> dict[str, Result]: ...
 def evaluate(  # type: ignore[misc]  # the overloads leave the options to this signature
