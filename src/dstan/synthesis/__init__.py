@@ -5,5 +5,6 @@ report runs on it, and it comes with the truth that no real recording has.
 """
 
 from dstan.synthesis.corpus import CORPORA, synthesize
+from dstan.synthesis.photo import animate_photo
 
-__all__ = ["CORPORA", "synthesize"]
+__all__ = ["CORPORA", "animate_photo", "synthesize"]
