@@ -99,7 +99,7 @@ def recognizer(name: str, settings: Mapping[str, Any] | None = None) -> Recogniz
     ConfigError
         If a setting is unknown or out of range.
     """
-    make = look_up("method", name, {**METHODS, **LEAVES})
+    make = LEAVES.get(name) or look_up("method", name, METHODS)
     made = make()
     return make(made.settings.replaced(settings)) if settings else made
 

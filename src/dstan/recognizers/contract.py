@@ -56,7 +56,6 @@ class Recognizer(ABC):
         All its settings.
     """
 
-    description: ClassVar[str]
     reference: ClassVar[str] = ""
 
     def __init__(self, name: str, settings: MethodSettings) -> None:
@@ -73,6 +72,11 @@ class Recognizer(ABC):
     def recipe(self) -> Recipe:
         """How its clips are to be prepared."""
         return self.settings.recipe
+
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """What it is, in a few words."""
 
     @property
     @abstractmethod

@@ -30,7 +30,6 @@ class DSTAN(Recognizer):
     """
 
     settings: DSTANSettings
-    description: ClassVar[str] = "both streams, joined"
     reference: ClassVar[str] = PAPER
 
     def __init__(self, settings: DSTANSettings | None = None, name: str = "dstan") -> None:
@@ -40,6 +39,13 @@ class DSTAN(Recognizer):
         super()._forget()
         self.parts = self.components()
         self.svm = LinearSVM(self.settings.fusion.C)
+
+    @property
+    def description(self) -> str:
+        """Which streams, and how they are joined."""
+        names = " and ".join(part.name.upper() for part in self.components())
+        how = "features joined by a linear SVM" if self.settings.fusion.method == "svm" else "probabilities averaged"
+        return f"{names}, {how}"
 
     @property
     def streams(self) -> tuple[StreamName, ...]:

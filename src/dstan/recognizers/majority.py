@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +22,17 @@ class Majority(Recognizer):
         Only the recipe counts, so that the same clips are compared; the other groups are accepted and ignored.
     """
 
-    description: ClassVar[str] = "the commonest class, always"
-
     def __init__(self, settings: DSTANSettings | None = None) -> None:
         super().__init__("majority", DSTANSettings(recipe=(settings or DSTANSettings()).recipe))
 
     def _forget(self) -> None:
         super()._forget()
         self.shares = np.zeros(0)
+
+    @property
+    def description(self) -> str:
+        """What it does."""
+        return "the commonest class, always"
 
     @property
     def streams(self) -> tuple[StreamName, ...]:

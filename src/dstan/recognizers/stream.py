@@ -42,7 +42,6 @@ class StreamRecognizer(Recognizer):
     """
 
     settings: DSTANSettings
-    description: ClassVar[str] = "one stream of DSTAN"
     reference: ClassVar[str] = PAPER + ", sections 2.2 to 2.5"
 
     def __init__(self, name: str, stream: StreamName, settings: DSTANSettings) -> None:
@@ -53,6 +52,19 @@ class StreamRecognizer(Recognizer):
         super()._forget()
         self.network: Stream | None = None
         self.present: tuple[int, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """What it looks at, and with which modules."""
+        network = self.settings.network
+        modules = {
+            "LHFN": network.lhfn and self.stream == "appearance",
+            "spatial and channel attention": network.spatial_attention,
+            "temporal attention": network.temporal_attention,
+        }
+        present = ", ".join(name for name, is_on in modules.items() if is_on)
+        base = "STAN on the frames" if self.stream == "appearance" else "STMN on their optical flow"
+        return f"{base}: {present}" if present else base
 
     @property
     def streams(self) -> tuple[StreamName, ...]:
