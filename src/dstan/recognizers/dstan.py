@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dstan.clips import PreparedClip
 from dstan.errors import DstanError
 from dstan.fusion import LinearSVM, average
+from dstan.networks.streams import StreamOutput
 from dstan.recognizers.contract import STREAMS, Inference, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.settings import DSTANSettings
 from dstan.recognizers.stream import PAPER, StreamRecognizer, stream_name
@@ -74,7 +75,7 @@ class DSTAN(Recognizer):
         else:
             self.parts = self._take(fitted, classes)
         if self.settings.fusion.method == "svm":
-            self.svm.fit(self._features(clips), labels, len(classes))
+            self.svm.fit(self._joined([part.see(clips) for part in self.parts]), labels, len(classes))
         self.history_ = {stream: part.history_[stream] for part in self.parts for stream in part.streams}
 
     def _take(self, fitted: Sequence[Recognizer], classes: tuple[str, ...]) -> tuple[StreamRecognizer, ...]:
@@ -90,17 +91,19 @@ class DSTAN(Recognizer):
                 )
         return tuple(part for part in fitted if isinstance(part, StreamRecognizer))
 
-    def _features(self, clips: Sequence[PreparedClip]) -> NDArray[np.float64]:
-        return np.concatenate([part.features(clips) for part in self.parts], axis=1)
-
     def _infer(self, clips: Sequence[PreparedClip]) -> Inference:
-        found = [part.infer(clips) for part in self.parts]
+        seen = [part.see(clips) for part in self.parts]
+        found = [part.interpret(outputs) for part, outputs in zip(self.parts, seen, strict=True)]
         attention = {stream: weights for one in found for stream, weights in one.attention.items()}
         if self.settings.fusion.method == "average":
             probabilities = average([one.probabilities for one in found])
             return Inference(probabilities.argmax(1), probabilities, attention)
-        features = self._features(clips)
+        features = self._joined(seen)
         return Inference(self.svm.predict(features), self.svm.predict_proba(features), attention)
+
+    def _joined(self, seen: Sequence[Sequence[StreamOutput]]) -> NDArray[np.float64]:
+        """Return the features of all streams side by side: f(p, q) of equation 9."""
+        return np.concatenate([part.features(outputs) for part, outputs in zip(self.parts, seen, strict=True)], axis=1)
 
     def _state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         arrays = {f"svm.{name}": value for name, value in self.svm.arrays.items()}

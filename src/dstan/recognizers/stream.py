@@ -76,16 +76,50 @@ class StreamRecognizer(Recognizer):
         """The epochs of its training."""
         return self.settings.training.epochs
 
-    def features(self, clips: Sequence[PreparedClip]) -> NDArray[np.float64]:
-        """Return the (n, f) time-averaged LSTM features (equation 1): p or q of equation 9.
+    def see(self, clips: Sequence[PreparedClip]) -> list[StreamOutput]:
+        """Pass each clip through the network by itself, in float32.
 
         Parameters
         ----------
         clips
             Any number of clips.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
         """
-        rows = [self._see(clip).features[0].numpy() for clip in clips]
-        return np.asarray(np.stack(rows), dtype=np.float64)
+        if self.network is None:
+            raise NotFittedError("this recogniser is not fitted", where=self.name, hint="Call fit first")
+        with torch.inference_mode():
+            return [self.network(self._tensor(clip)[None]) for clip in clips]
+
+    def features(self, seen: Sequence[StreamOutput]) -> NDArray[np.float64]:
+        """Return the (n, f) time-averaged LSTM features (equation 1): p or q of equation 9.
+
+        Parameters
+        ----------
+        seen
+            What :meth:`see` returned.
+        """
+        width = self.settings.network.lstm_width
+        return np.array([output.features[0].numpy() for output in seen], dtype=np.float64).reshape(-1, width)
+
+    def interpret(self, seen: Sequence[StreamOutput]) -> Inference:
+        """Turn what the network returned into winners, probabilities and attention.
+
+        Parameters
+        ----------
+        seen
+            What :meth:`see` returned.
+        """
+        probabilities = np.zeros((len(seen), len(self.classes_)))
+        for row, output in zip(probabilities, seen, strict=True):
+            present = list(self.present)
+            row[present] = torch.softmax(output.logits[0, present].double(), dim=0).numpy()
+        weights = [output.temporal[0].numpy() for output in seen if output.temporal is not None]
+        has_weights = self.settings.network.temporal_attention
+        return Inference(probabilities.argmax(1), probabilities, {self.stream: weights if has_weights else None})
 
     def _fit(
         self,
@@ -114,14 +148,7 @@ class StreamRecognizer(Recognizer):
         self.history_ = {self.stream: [vars(record) for record in records]}
 
     def _infer(self, clips: Sequence[PreparedClip]) -> Inference:
-        outputs = [self._see(clip) for clip in clips]
-        probabilities = np.zeros((len(clips), len(self.classes_)))
-        for row, output in zip(probabilities, outputs, strict=True):
-            present = list(self.present)
-            row[present] = torch.softmax(output.logits[0, present].double(), dim=0).numpy()
-        weights = [output.temporal[0].numpy() for output in outputs if output.temporal is not None]
-        has_weights = self.settings.network.temporal_attention
-        return Inference(probabilities.argmax(1), probabilities, {self.stream: weights if has_weights else None})
+        return self.interpret(self.see(clips))
 
     def _state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         if self.network is None:
@@ -157,13 +184,6 @@ class StreamRecognizer(Recognizer):
         else:
             array = array * np.float32(self.settings.gain)
         return torch.from_numpy(array)
-
-    def _see(self, clip: PreparedClip) -> StreamOutput:
-        if self.network is None:
-            raise NotFittedError("this recogniser is not fitted", where=self.name, hint="Call fit first")
-        with torch.inference_mode():
-            output: StreamOutput = self.network(self._tensor(clip)[None])
-        return output
 
     def _check(self, clips: Sequence[PreparedClip]) -> None:
         super()._check(clips)
