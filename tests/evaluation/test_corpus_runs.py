@@ -95,3 +95,13 @@ def test_a_run_is_not_continued_with_other_clips(corpus: ClipSet, tmp_path: Path
     renamed = replace(corpus, task="toy-4")
     with pytest.raises(RunError, match="task is 'toy-4' here and 'toy-3' there"):
         evaluate(Nearest(settings=PLAIN), renamed, **options)
+
+
+def test_a_run_on_drawn_faces_says_so(corpus: ClipSet, tmp_path: Path) -> None:
+    for truth, run in ((False, "real"), (True, "drawn")):
+        if truth:
+            (tmp_path / "truth").mkdir()
+            (tmp_path / "truth" / "twin.json").write_text("{}")
+        evaluate(Majority(PLAIN), corpus, out=tmp_path / run, cache=Cache(tmp_path / "cache"), workers=0)
+        info = load_run(tmp_path / run).info
+        assert (info["corpus"], info["synthetic"]) == ("toy", truth)

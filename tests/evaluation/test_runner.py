@@ -146,17 +146,11 @@ def test_scores_over_seeds_are_the_mean_of_pooled_scores(tmp_path: Path) -> None
 
 def test_a_run_is_read_back(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    made = evaluate(
-        [Joined("joined"), Majority()],
-        make_clips(),
-        out=run,
-        workers=0,
-        corpus_info={"corpus": "toy", "synthetic": True},
-    )
+    made = evaluate([Joined("joined"), Majority()], make_clips(), out=run, workers=0)
     assert list(made) == ["joined", "majority"]
     read = load_run(run)
     assert list(read.results) == ["joined", "majority", "part"]
-    assert (read.info["corpus"], read.info["synthetic"]) == ("toy", True)
+    assert (read.info["corpus"], read.info["synthetic"]) == ("arrays", False)
     assert read.info["input"]["counts"] == {"disgust": 5, "happiness": 5, "others": 5}
     assert read.skipped == ()
     for name, result in made.items():

@@ -129,7 +129,6 @@ def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int 
             workers=workers,
             cache=cache,
             progress=progress,
-            corpus_info=evaluation.corpus_info(CORPUS, out / "twin", clips),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ from dstan.cli.corpus import show_skipped
 from dstan.errors import RunError
 
 if TYPE_CHECKING:
-    from dstan.clips import ClipSet
     from dstan.evaluation import Result
 
 app = typer.Typer()
@@ -73,7 +72,6 @@ def evaluate(
             cache=Cache(cache),
             progress=progress,
             device=where,
-            corpus_info=corpus_info(corpus, root, clips),
             strict=strict,
         )
     skipped = load_run(folder).skipped
@@ -85,13 +83,6 @@ def evaluate(
     show_skipped(skipped)
     output.say(f"Predictions, scores and models of every fold: {folder}")
     output.say(f"Next: dstan report {folder}", "dim")
-
-
-def corpus_info(corpus: str, root: Path, clips: ClipSet) -> dict[str, Any]:
-    """Say what a run was made of; a twin is known by the truth that synthesis writes beside it."""
-    homes = {parent for clip in clips for parent in clip.path.absolute().parents}
-    synthetic = any((home / "truth" / "twin.json").is_file() for home in homes)
-    return {"corpus": corpus, "root": str(root.absolute()), "task": clips.task, "synthetic": synthetic}
 
 
 def show_results(results: Mapping[str, Result]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dstan import _atomic
 from dstan._version import __version__
+from dstan.clips import Clip
 from dstan.errors import RunError
 from dstan.evaluation.inputs import Inputs, warnings_of
 from dstan.evaluation.results import RUN, read_info
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FORMAT = 1
+TWIN = ("truth", "twin.json")
+"""What synthesis writes into a twin's folder: faces below it are drawn."""
 _LIBRARIES = (
     "torch",
     "numpy",
@@ -43,7 +46,6 @@ def describe(
     protocol: str,
     seeds: int,
     device: str,
-    corpus: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the document that goes into ``run.json``.
 
@@ -57,8 +59,6 @@ def describe(
         The clips.
     protocol, seeds, device
         How they are evaluated.
-    corpus
-        What the caller says of the corpus.
     """
     clips = inputs.clips
     return {
@@ -67,7 +67,8 @@ def describe(
         "dstan": __version__,
         "versions": _versions(),
         "machine": _machine(),
-        **corpus,
+        "corpus": ", ".join(sorted({clip.corpus for clip in clips})),
+        "synthetic": any(folder.joinpath(*TWIN).is_file() for folder in _folders(clips)),
         "task": clips.task,
         "classes": list(clips.classes),
         "protocol": protocol,
@@ -85,6 +86,11 @@ def describe(
         "methods": {name: _method(recognizer) for name, recognizer in methods.items()},
         "components": {name: _method(recognizer) for name, recognizer in components.items()},
     }
+
+
+def _folders(clips: Iterable[Clip]) -> set[Path]:
+    """Return every folder above the frames; those of clips built from arrays are nowhere."""
+    return {folder for clip in clips if clip.path != Path() for folder in clip.path.absolute().parents}
 
 
 def open_run(folder: Path, info: Mapping[str, Any]) -> None:

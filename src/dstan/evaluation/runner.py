@@ -51,7 +51,6 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     cache: Cache | None = None,
     progress: Progress = silent,
     device: str = "cpu",
-    corpus_info: Mapping[str, Any] | None = None,
     strict: bool = False,
 ) -> Result | dict[str, Result]:
     """Score methods on people whom they have not seen.
@@ -83,8 +82,6 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         Called as folds finish.
     device
         Where to train: "cpu", "cuda", "cuda:1" ...
-    corpus_info
-        What ``run.json`` is to say of the corpus: "corpus", "root", "synthetic".
     strict
         Whether a clip that cannot be prepared is an error instead of being skipped and counted.
 
@@ -115,9 +112,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         else:
             inputs = keep_inputs(clips, classes, run / PREPARED)
         folds = make_folds(protocol, inputs.clips)
-        info = describe(
-            methods, components, inputs, protocol=protocol, seeds=seeds, device=device, corpus=corpus_info or {}
-        )
+        info = describe(methods, components, inputs, protocol=protocol, seeds=seeds, device=device)
         open_run(run, info)
         _write_skipped(run / SKIPPED, inputs.clips.skipped)
         tasks = _plan(everyone, inputs, run, [(seed, fold) for seed in range(seeds) for fold in folds], device)
