@@ -167,3 +167,22 @@ def test_interrupt_ends_everything(tmp_path: Path) -> None:
     while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not Path(f"/proc/{worker}").exists()
+
+
+def test_an_interruption_at_the_terminal_is_heard_by_one_process_alone() -> None:
+    code = (
+        "import time\n"
+        "from dstan._engine import run_tasks\n"
+        "tasks = run_tasks(time.sleep, [0.01, 60, 60], workers=2)\n"
+        "print(next(tasks), flush=True)\n"
+        "try:\n    next(tasks)\nexcept KeyboardInterrupt:\n    tasks.close(); print('stopped')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "(0, None)\n"
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every process of the group gets it
+    out, errors = process.communicate(timeout=60)
+    assert (out, process.returncode) == ("stopped\n", 0)
+    assert "Traceback" not in errors

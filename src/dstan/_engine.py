@@ -10,9 +10,12 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
+import multiprocessing.resource_tracker
 import multiprocessing.spawn
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -238,7 +241,8 @@ def _local_client(workers: int) -> Iterator[Any]:
 
     with ExitStack() as stack:
         stack.enter_context(_main_module_left_alone())
-        with dask.config.set({"distributed.nanny.pre-spawn-environ": _ONE_THREAD | _KEEP_MEMORY}):
+        environment = {"distributed.nanny.pre-spawn-environ": _ONE_THREAD | _KEEP_MEMORY}
+        with dask.config.set(environment), _interrupts_for_this_process():
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=workers,
@@ -252,6 +256,23 @@ def _local_client(workers: int) -> Iterator[Any]:
                 )
             )
         yield stack.enter_context(Client(cluster, set_as_default=False))
+
+
+@contextmanager
+def _interrupts_for_this_process() -> Iterator[None]:
+    """Keep Ctrl-C from processes and threads started here: they share the terminal, and would each print a traceback.
+
+    One that comes inside the block is raised when the block ends.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    multiprocessing.resource_tracker.ensure_running()  # started later, it would let interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
