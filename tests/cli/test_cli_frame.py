@@ -81,11 +81,11 @@ def test_an_empty_folder_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_a_file_that_may_not_be_written_is_an_error_without_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
-        raise PermissionError(13, "Permission denied", "/root/run")
+        raise PermissionError(13, "Permission denied", "/data/run")
 
     monkeypatch.setattr("dstan.cli.options.settings", lambda *_: refuse())
     result = runner.invoke(app, ["config", "dstan"])
-    assert (result.exit_code, result.stderr) == (1, "error: /root/run: Permission denied\n")
+    assert (result.exit_code, result.stderr) == (1, "error: /data/run: Permission denied\n")
 
 
 def test_an_interruption_says_that_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
