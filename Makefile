@@ -6,6 +6,7 @@ VENV  ?= .venv
 BIN   := $(VENV)/bin
 TESTS ?= -m "not browser"
 JOBS  ?= 2
+EVERYTHING := .[test,dev]
 
 # The first interpreter that runs and is 3.11 or 3.12: mediapipe's last usable release has no build for 3.13.
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
@@ -65,4 +66,4 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(call install,.[test])
 
 $(VENV)/.installed-dev: $(VENV)/.installed-test
-	$(call install,.[test,dev])
+	$(call install,$(EVERYTHING))
