@@ -121,3 +121,14 @@ def test_what_cannot_be_read_is_named(fitted: Recognizer, video: Path, tmp_path:
         predict_video(fitted, video, onset=5, offset=2)
     with pytest.raises(NotFittedError):
         predict_video(recognizer("dstan", SETTINGS), video)
+
+
+def test_a_vote_against_the_probabilities_is_said_to_be_undecided(
+    fitted: Recognizer, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert predict_video(fitted, video).warnings == ()
+    (details,) = fitted.predict_details([prepare_clip(Clip("any", "one", "clip", video), fitted.recipe)])
+    other = next(name for name in fitted.classes_ if name != details["label"])
+    monkeypatch.setattr(fitted, "predict_details", lambda _: [{**details, "label": other}])
+    (warning,) = predict_video(fitted, video).warnings
+    assert f"the vote names {other}, but {details['label']} has the highest probability" in warning

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,7 +160,7 @@ def predict_video(
         attention=_attention(details["attention"], prepared),
         frames=frames,
         seconds=seconds,
-        warnings=(*ignored, *_doubts(frames, seconds), *prepared.done["warnings"]),
+        warnings=(*ignored, *_doubts(frames, seconds), *_disagreement(details), *prepared.done["warnings"]),
     )
 
 
@@ -180,6 +180,15 @@ def _doubts(frames: int, seconds: float | None) -> tuple[str, ...]:
             "second: choose its frames with --onset and --offset",
         )
     return ()
+
+
+def _disagreement(details: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell when an SVM's vote, which names the class, and its margins, which make the probabilities, differ."""
+    label, probabilities = details["label"], details["probabilities"]
+    likeliest = max(probabilities, key=probabilities.__getitem__)
+    if likeliest == label:
+        return ()
+    return (f"the vote names {label}, but {likeliest} has the highest probability: take it as undecided",)
 
 
 def _attention(
