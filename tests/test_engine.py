@@ -174,8 +174,8 @@ def test_an_interruption_at_the_terminal_is_heard_by_one_process_alone() -> None
         "import time\n"
         "from dstan._engine import run_tasks\n"
         "tasks = run_tasks(time.sleep, [0.01, 60, 60], workers=2)\n"
-        "print(next(tasks), flush=True)\n"
-        "try:\n    next(tasks)\nexcept KeyboardInterrupt:\n    tasks.close(); print('stopped')\n"
+        "try:\n    print(next(tasks), flush=True); next(tasks)\n"
+        "except KeyboardInterrupt:\n    tasks.close(); print('stopped')\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
