@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dstan._engine import single_thread
 from dstan._random import child_seed
 from dstan.config import Settings, setting
 from dstan.errors import DstanError
@@ -171,11 +172,6 @@ def _batches(n: int, size: int, generator: torch.Generator, device: torch.device
 @contextmanager
 def _steady(device: torch.device) -> Iterator[None]:
     """Make training repeatable: one thread on the CPU, deterministic kernels on a GPU."""
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    threads = single_thread() if device.type == "cpu" else nullcontext()
+    with threads, torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        yield

@@ -11,8 +11,6 @@ from dstan.synthesis.relief import head_radius, lip_heights, mouth_line, relief
 
 _SCATTER = ((0.014, 0.35), (0.007, 0.22), (0.004, 0.18))
 """How far light spreads in skin (face units) and reaches around edges: red, green, blue."""
-_BLOTCHES = ((0.02, 0.030), (0.045, 0.035), (0.10, 0.030), (0.30, 0.030))
-"""Sizes (face units) and strengths of the skin's unevenness: enough for optical flow to follow a cheek."""
 
 
 def skin(canvas: Canvas) -> Layer:
