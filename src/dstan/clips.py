@@ -100,6 +100,8 @@ class ClipSet(Sequence[Clip]):
         The clips left out so far.
     task
         The task's name, "" where none was chosen.
+    notes
+        Sentences that a reader of results should know: counts that differ from a complete copy's, corrections made.
 
     Raises
     ------
@@ -111,6 +113,7 @@ class ClipSet(Sequence[Clip]):
     classes: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     task: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clips", tuple(self.clips))
