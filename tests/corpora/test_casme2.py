@@ -167,6 +167,7 @@ def test_clips_that_cannot_be_used_are_skipped_with_their_reason(tmp_path):
         (6, "EP05_01", None, None, 12, 20, None, "4", "others"),
         (6, "EP06_01", None, 200, 212, 220, None, "4", "others"),
         ("mean", "", None, 4.5, None, None, None, None, None),
+        ("subject one", "EP07_01", None, 5, 6, 7, None, "4", "others"),
         (7, "../../secret", None, 1, 2, 3, None, "4", "others"),
     ]
     for name in ("EP04_01", "EP05_01", "EP06_01"):
@@ -180,7 +181,8 @@ def test_clips_that_cannot_be_used_are_skipped_with_their_reason(tmp_path):
     assert reasons["EP04_01"] == "onset 15 lies after offset 10"
     assert reasons["EP05_01"] == "has no onset frame number"
     assert reasons["EP06_01"] == "no frame from onset 200 to offset 220 is there, only 8 to 21"
-    assert reasons[""] == "the subject 'mean' is not a number"
+    assert reasons["EP07_01"] == "'subject one' is no subject of CASME II"
+    assert any("the row is no clip: mean, 4.5" in line for line in said(found, "note"))
     assert "refused" in reasons["../../secret"]
     assert len(found.clips) + len(found.skipped) == 10, "every row is a clip or is skipped; two rows name one clip"
     assert len(said(found, "error")) == len(found.skipped)

@@ -89,7 +89,9 @@ def test_missing_clips_and_unknown_words_are_errors(tmp_path):
     assert not report.ok
     errors = said(report, "error")
     assert "(the nearest is 'happiness')" in errors["sub17/EP01_02"]
-    assert errors["sub03/EP01_01 (CASME2-coding-20140508.xlsx row 6)"].startswith("no frames: looked for img*.jpg in")
+    assert errors["sub03/EP01_01 (CASME2-coding-20140508.xlsx row 6)"].startswith(
+        "no frames: looked for images like img46.jpg in"
+    )
 
 
 def test_every_clip_that_loads_was_checked_and_progress_is_told(tmp_path):
@@ -124,7 +126,7 @@ def test_every_corpus_declares_what_a_user_asks_for(corpus):
     assert CORPORA[corpus.name] is corpus
     assert corpus.name in TASKS[corpus.default_task].sources
     assert corpus.title
-    assert corpus.access
+    assert corpus.licence
     assert corpus.layout
 
 

@@ -29,7 +29,7 @@ def corpora(as_json: options.Json = False) -> None:
     """
     from dstan.corpora import CORPORA
 
-    keys = ("name", "title", "clips", "subjects", "fps", "default_task", "access", "citation", "layout")
+    keys = ("name", "title", "clips", "subjects", "fps", "default_task", "licence", "access", "citation", "layout")
     rows = [{key: getattr(corpus, key) for key in keys} for corpus in CORPORA.values()]
     if as_json:
         output.document(rows)

@@ -49,6 +49,8 @@ class Options:
         A part of the coding table's file name ("20140508"), or the path of a table kept elsewhere.
     frames
         ``raw`` or ``cropped``; None takes the raw frames where there are both.
+    corrections
+        Whether the known errors of the coding table are corrected (:mod:`dstan.corpora.corrections`).
 
     Raises
     ------
@@ -58,6 +60,7 @@ class Options:
 
     coding: str | None = None
     frames: str | None = None
+    corrections: bool = True
 
     def __post_init__(self) -> None:
         if self.frames not in (None, "raw", "cropped"):
@@ -84,6 +87,8 @@ class Survey:
         The clips that cannot.
     findings
         Everything odd, in the order of the table.
+    corrections
+        How many cells of the coding table were corrected.
     """
 
     corpus: str
@@ -93,6 +98,7 @@ class Survey:
     clips: list[Clip] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    corrections: int = 0
 
     def skip(self, subject: str, clip_id: str, error: ClipError) -> None:
         """Leave a clip out, and say why."""
@@ -107,7 +113,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The declaration of one corpus.
+    """The declaration of one corpus: what ``dstan corpora``, its page in the docs and its contract tests read.
 
     Parameters
     ----------
@@ -117,8 +123,10 @@ class Corpus:
         What the field calls it.
     citation
         The publication to cite.
+    licence
+        Under what terms it is given.
     access
-        Under what terms and where a copy is got.
+        Where to apply for it.
     default_task
         The task in force unless another is named.
     survey
@@ -126,18 +134,29 @@ class Corpus:
     clips, subjects
         Rows and people of a complete copy, None where there is no such number.
     fps
-        Frames per second, None where each clip has its own.
+        Frames per second, None where each clip has its own or none is known.
+    size
+        Width and height of the raw frames, None where they differ or none is known.
     layout
-        An example of a frame's path below the root.
+        The folders and files of a copy, as a drawing of several lines.
+    quirks
+        What is odd about it and how it is read all the same, a sentence each.
+    people
+        Corpora that film the same people have the same word here; "" where nobody else does. They are never put into one
+        set, for a person could then be on both sides of a split.
     """
 
     name: str
     title: str
     citation: str
+    licence: str
     access: str
     default_task: str
     survey: Callable[[Path, Options], Survey]
     clips: int | None = None
     subjects: int | None = None
     fps: float | None = None
+    size: tuple[int, int] | None = None
     layout: str = ""
+    quirks: tuple[str, ...] = ()
+    people: str = ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from dstan import video
@@ -26,7 +27,7 @@ _TABLE = "clips.csv"
 
 
 def _survey(root: Path, options: Options) -> Survey:
-    if options != Options():
+    if replace(options, corrections=True) != Options():
         raise ConfigError(
             "a folder of your own has one table and one kind of frames", hint="Leave out --coding and --frames"
         )
@@ -188,8 +189,13 @@ FOLDER = Corpus(
     name="folder",
     title="Your own data",
     citation="",
-    access="Yours; nothing is copied or sent anywhere",
+    licence="Yours; nothing is copied or sent anywhere",
+    access="",
     default_task="as-labelled",
     survey=_survey,
-    layout="clips.csv",
+    layout="""\
+data/
+  clips.csv                               path,subject,label,onset,apex,offset,fps
+  anna/smile_01/0001.png ...              image folders
+  anna/interview.mp4                      or videos""",
 )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import filecmp
+import logging
 import os
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from dstan.errors import CorpusError, CorpusNotFoundError
 
-_DEPTH = 3
+_DEPTH = 4
+_ABOVE = 3
+_MANY = 20
+_IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
 _NEVER = ("truth", "__MACOSX")
+
+_log = logging.getLogger(__name__)
 
 
 def existing_folder(root: Path) -> Path:
@@ -52,20 +58,33 @@ def some_files(folder: Path, limit: int = 20) -> list[str]:
         return [entry.name for entry in islice((entry for entry in entries if entry.is_file()), limit)]
 
 
-def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Walk a few levels down, past subjects' folders, hidden ones and a synthetic twin's truth."""
-    for name, below, files in os.walk(root, followlinks=True):
-        folder = Path(name)
-        depth = len(folder.relative_to(root).parts)
-        yield folder, sorted(below), sorted(files)
-        below[:] = sorted(
-            item
-            for item in below
-            if depth < _DEPTH
-            and item not in _NEVER
-            and not item.startswith(".")
-            and not re.fullmatch(r"sub\d+", item, re.IGNORECASE)
-        )
+def walk(root: Path, depth: int = _DEPTH) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Walk a few levels down, past the images of clips, hidden folders and a synthetic twin's truth.
+
+    Yields
+    ------
+    Each folder, the names of the folders in it and of the files in it, sorted.
+    """
+    below, files = _names(root)
+    yield root, below, files
+    for name in below if depth else ():
+        yield from walk(root / name, depth - 1)
+
+
+def _names(folder: Path) -> tuple[list[str], list[str]]:
+    """List a folder; one that begins with images and nothing else holds a clip's frames, and is not read to its end."""
+    below: list[str] = []
+    files: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            first = list(islice(entries, _MANY))
+            if len(first) == _MANY and all(entry.name.casefold().endswith(_IMAGES) for entry in first):
+                return [], []
+            for entry in chain(first, entries):
+                (below if entry.is_dir() else files).append(entry.name)
+    except OSError as error:
+        _log.warning("%s cannot be looked into: %s", folder, error.strerror)
+    return sorted(name for name in below if name not in _NEVER and not name.startswith(".")), sorted(files)
 
 
 def find_table(root: Path, pattern: re.Pattern[str], coding: str | None, example: str) -> Path:
@@ -96,10 +115,9 @@ def find_table(root: Path, pattern: re.Pattern[str], coding: str | None, example
     if coding is not None and Path(coding).is_file():
         return Path(coding)
     found = [folder / name for folder, _, files in walk(root) for name in files if pattern.fullmatch(name)]
-    for above in root.parents[:2]:
+    for above in root.parents[:_ABOVE]:
         if not found:
-            names_above = next(os.walk(above), ("", [], []))[2]
-            found = [above / name for name in sorted(names_above) if pattern.fullmatch(name)]
+            found = [above / name for name in _names(above)[1] if pattern.fullmatch(name)]
     copies = [path for index, path in enumerate(found) if any(filecmp.cmp(path, one, False) for one in found[:index])]
     found = [path for path in found if path not in copies]
     chosen = [path for path in found if coding is None or coding in path.name]

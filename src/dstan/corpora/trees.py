@@ -1,0 +1,148 @@
+"""Trees of frames: recognised by the names of their folders and images, wherever they lie."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dstan.corpora import places
+from dstan.corpora.corpus import Survey
+from dstan.errors import CorpusError, CorpusNotFoundError
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the frames of a corpus lie below one folder, its tree.
+
+    Parameters
+    ----------
+    levels
+        What folders are called, level by level, from the tree's children to the folder of a clip's frames.
+    frame
+        What an image is called; the first group is its number.
+    example
+        Where a frame is, below the corpus's root, for messages.
+    tree
+        What the tree itself is called, where its children do not tell it from another.
+    """
+
+    levels: tuple[re.Pattern[str], ...]
+    frame: re.Pattern[str]
+    example: str
+    tree: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder of subjects' folders (or whatever the corpus puts first).
+
+    Parameters
+    ----------
+    path
+        The folder.
+    shape
+        What lies below it.
+    cropped
+        Whether its frames are the corpus's own crops.
+    """
+
+    path: Path
+    shape: Shape = field(repr=False)
+    cropped: bool
+
+    def leaves(self) -> Iterator[Path]:
+        """Yield every folder of frames, in the order of their names."""
+        yield from _below(self.path, self.shape.levels)
+
+    def folder(self, parts: tuple[str, ...], alike: Callable[[str], str] = str.casefold) -> Path:
+        """Return the folder of a clip, or the only one whose name is alike.
+
+        Parameters
+        ----------
+        parts
+            Names of folders below the tree, as a table gives them.
+        alike
+            Maps names that mean the same to the same text.
+        """
+        path = self.path
+        for part in parts:
+            if not (path / part).is_dir():
+                like = [folder for folder in places.folders(path) if alike(folder.name) == alike(part)]
+                part = like[0].name if len(like) == 1 else part
+            path = path / part
+        return path
+
+
+def choose_tree(survey: Survey, shape: Shape, frames: str | None, title: str) -> Tree:
+    """Find the one tree that is meant; the raw frames win where there are both.
+
+    Parameters
+    ----------
+    survey
+        Its root is searched; it is told what is noteworthy.
+    shape
+        What to look for.
+    frames
+        ``raw`` or ``cropped``, None for no preference.
+    title
+        The corpus's name in messages.
+
+    Raises
+    ------
+    CorpusNotFoundError
+        If there is none.
+    CorpusError
+        If there are several.
+    """
+    found = [tree for folder, _, _ in places.walk(survey.root) if (tree := _recognise(folder, shape))]
+    wanted = frames or ("cropped" if all(tree.cropped for tree in found) else "raw")
+    chosen = [tree for tree in found if tree.cropped == (wanted == "cropped")]
+    if not chosen:
+        raise CorpusNotFoundError(
+            f"no {frames or ''} frames of {title} are here".replace("  ", " "),
+            where=survey.root,
+            hint=f"Name the folder that holds {shape.example}",
+        )
+    if len(chosen) > 1:
+        raise CorpusError(
+            f"{len(chosen)} folders hold {wanted} frames: {', '.join(str(tree.path) for tree in chosen)}",
+            where=survey.root,
+            hint="Name the one that is meant",
+        )
+    tree = chosen[0]
+    if tree.path.name == tree.path.parent.name:
+        survey.tell("note", tree.path, "the folder lies in a folder of the same name, as the archive unpacks")
+    if len(found) > 1:
+        survey.tell("note", tree.path, f"{wanted} frames are used; both raw and cropped ones are here")
+    return tree
+
+
+def _recognise(folder: Path, shape: Shape) -> Tree | None:
+    """Recognise a tree by the first frame in it, or by its folders where they hold no file at all."""
+    if shape.tree and not shape.tree.fullmatch(folder.name):
+        return None
+    if not places.folders(folder, shape.levels[0]):
+        return None
+    empty = True
+    for leaf in _below(folder, shape.levels):
+        names = places.some_files(leaf)
+        frame = next((name for name in names if shape.frame.fullmatch(name)), None)
+        if frame is not None:
+            cropped = frame.casefold().startswith("reg_") or _says_cropped(folder)
+            return Tree(folder, shape, cropped)
+        empty = empty and not names
+    return Tree(folder, shape, _says_cropped(folder)) if empty else None
+
+
+def _says_cropped(folder: Path) -> bool:
+    return "crop" in folder.name.casefold()
+
+
+def _below(folder: Path, levels: tuple[re.Pattern[str], ...]) -> Iterator[Path]:
+    for child in places.folders(folder, levels[0]):
+        if len(levels) == 1:
+            yield child
+        else:
+            yield from _below(child, levels[1:])

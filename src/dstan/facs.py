@@ -1,0 +1,96 @@
+"""Action units as coders write them, read into a structure.
+
+The Facial Action Coding System numbers what the face does; a code is a number with what the coder added to it: the side
+of the face, the intensity A (trace) to E (maximum), a doubt.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Side = Literal["", "L", "R"]
+
+
+@dataclass(frozen=True)
+class CodedUnit:
+    """One action unit of a coding table.
+
+    Parameters
+    ----------
+    number
+        The action unit; None where the coder wrote only "?", that there was one more.
+    side
+        "L" or "R" where one side of the face acts alone.
+    intensity
+        "A" to "E", or "A/B" where the coder was between two; "" where none was coded.
+    doubt
+        Whether the coder was unsure: "?", or one of several alternatives ("12 or 14", "12/14").
+    """
+
+    number: int | None
+    side: Side = ""
+    intensity: str = ""
+    doubt: bool = False
+
+    def __str__(self) -> str:
+        number = "" if self.number is None else str(self.number)
+        return f"{self.side}{number}{self.intensity}{'?' * self.doubt}"
+
+
+_UNIT = re.compile(
+    r"(?:(?P<side>left|right|[lr])\s*)?(?:au\s*)?(?P<number>\d{1,2})(?!\d)"
+    r"(?P<intensity>[a-e](?![a-z])(?:\s*/\s*[a-e](?![a-z0-9]))?)?\s*(?P<doubt>\?)?",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(r"\?")
+_BETWEEN = re.compile(r"\s*(?:\bor\b|[+,;&/、，；＋\s])\s*", re.IGNORECASE)  # noqa: RUF001
+
+
+def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
+    """Read what a coder wrote: ``4``, ``R14+?``, ``L2+15``, ``12B or 14``, ``4A/B``, ``AU4, 7``, ``R4，5``.
+
+    Parameters
+    ----------
+    text
+        A cell of a coding table. Empty cells and ``/`` or ``-`` alone mean that nothing was coded.
+
+    Returns
+    -------
+    The units in the order written.
+
+    Raises
+    ------
+    ValueError
+        If something in it cannot be read; the message names it.
+    """
+    text = re.sub(r"[()（）]", " ", text).strip()  # noqa: RUF001
+    if text in ("", "/", "-", "\\"):
+        return ()
+    found: list[CodedUnit] = []
+    either = False
+    place = 0
+    while place < len(text):
+        match = _UNIT.match(text, place) or _ALONE.match(text, place)
+        if match is None:
+            raise ValueError(f"action units {text!r}: {text[place:]!r} is no action unit")
+        place = match.end()
+        between = re.compile(rf"(?:{_BETWEEN.pattern})*", re.IGNORECASE).match(text, place)
+        after = between[0] if between else ""
+        if not after and place < len(text):
+            raise ValueError(f"action units {text!r}: {text[place:]!r} is no action unit")
+        alternative = bool(re.search(r"/|\bor\b", after, re.IGNORECASE)) and place + len(after) < len(text)
+        found.append(_unit(match, doubt=either or alternative))
+        either = alternative
+        place += len(after)
+    return tuple(found)
+
+
+def _unit(match: re.Match[str], *, doubt: bool) -> CodedUnit:
+    parts = match.groupdict()
+    if not parts:
+        return CodedUnit(None, doubt=True)
+    side: Side = "" if not parts["side"] else "L" if parts["side"][0] in "lL" else "R"
+    intensity = re.sub(r"\s", "", parts["intensity"] or "").upper()
+    return CodedUnit(int(parts["number"]), side, intensity, doubt or parts["doubt"] is not None)

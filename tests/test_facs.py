@@ -1,0 +1,51 @@
+"""Action units as coders write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dstan.facs import CodedUnit, parse_action_units
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("", []),
+        ("/", []),
+        ("-", []),
+        ("\\", []),
+        ("4", ["4"]),
+        ("12+?", ["12", "?"]),
+        ("R14+?", ["R14", "?"]),
+        ("L2+15", ["L2", "15"]),
+        ("4+L10+l14", ["4", "L10", "L14"]),
+        ("12B or 14", ["12B?", "14?"]),
+        ("R12 or R15 + 4", ["R12?", "R15?", "4"]),
+        ("12/14", ["12?", "14?"]),
+        ("25 / 26", ["25?", "26?"]),
+        ("4A/B", ["4A/B"]),
+        ("4A/B+7C", ["4A/B", "7C"]),
+        ("L12B/R14C", ["L12B?", "R14C?"]),
+        ("12A/14B", ["12A?", "14B?"]),
+        ("4?", ["4?"]),
+        ("AU4, AU7", ["4", "7"]),
+        ("R4,5", ["R4", "5"]),
+        ("R4，5", ["R4", "5"]),
+        ("4、7；9", ["4", "7", "9"]),
+        ("(R4)", ["R4"]),
+        ("7E + 43", ["7E", "43"]),
+    ],
+)
+def test_every_form_that_coders_use_is_read(text, units):
+    assert [str(unit) for unit in parse_action_units(text)] == units
+
+
+def test_a_unit_is_a_structure():
+    assert parse_action_units("R14C?+?") == (CodedUnit(14, "R", "C", doubt=True), CodedUnit(None, doubt=True))
+    assert parse_action_units("2A/B") == (CodedUnit(2, "", "A/B"),)
+
+
+@pytest.mark.parametrize(("text", "named"), [("4+smile", "smile"), ("none", "none"), ("123", "123"), ("14L", "L")])
+def test_what_cannot_be_read_is_named(text, named):
+    with pytest.raises(ValueError, match=f"'{named}' is no action unit"):
+        parse_action_units(text)
