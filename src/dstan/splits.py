@@ -5,12 +5,13 @@ A person is ``(corpus, subject)``: subject 1 of two corpora are two people.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dstan._random import child_seed
+from dstan._registry import look_up
 from dstan.errors import CorpusError
 
 Person = tuple[str, str]
@@ -23,7 +24,7 @@ class Fold:
     Parameters
     ----------
     name
-        Unique among its folds: "sub01", or "casme2/sub01" where there are several corpora.
+        Unique among its folds: "sub01", or "casme2/sub01" where there are several corpora, or "test casme2".
     train, test
         Positions of the clips on either side, ascending; disjoint, and disjoint in people.
     """
@@ -56,6 +57,55 @@ def leave_one_subject_out(people: Sequence[Person]) -> tuple[Fold, ...]:
         _fold(f"{corpus}/{subject}" if several else subject, people, {(corpus, subject)})
         for corpus, subject in everyone
     )
+
+
+def leave_one_corpus_out(people: Sequence[Person], corpora: Sequence[str] = ()) -> tuple[Fold, ...]:
+    """Make one fold for each corpus: its people are the test part, those of all other corpora the training part.
+
+    Parameters
+    ----------
+    people
+        Who each clip shows, ``(corpus, subject)``.
+    corpora
+        Those to hold out; all of them where none is named. The others are learned from only.
+
+    Returns
+    -------
+    The folds in sorted order, "test CORPUS".
+
+    Raises
+    ------
+    CorpusError
+        If there is only one corpus.
+    UnknownNameError
+        If a corpus to hold out is not among them.
+    """
+    known = {name: {person for person in people if person[0] == name} for name in at_least_two_corpora(people)}
+    for name in corpora:
+        look_up("corpus", name, known)
+    return tuple(_fold(f"test {name}", people, known[name]) for name in sorted(set(corpora) or known))
+
+
+def at_least_two_corpora(people: Iterable[Person]) -> list[str]:
+    """Return the names of the corpora in sorted order, and see that there are several.
+
+    Parameters
+    ----------
+    people
+        Who each clip shows, ``(corpus, subject)``.
+
+    Raises
+    ------
+    CorpusError
+        If there is only one corpus.
+    """
+    names = sorted({corpus for corpus, _ in people})
+    if len(names) < 2:
+        raise CorpusError(
+            f"this protocol needs several corpora, and all clips are of {', '.join(names) or 'none'}",
+            hint="Within one corpus use the protocol loso, or give another corpus too",
+        )
+    return names
 
 
 def kfold_by_subject(people: Sequence[Person], n: int, seed: int = 0) -> tuple[Fold, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +15,7 @@ from dstan import _atomic
 from dstan._version import __version__
 from dstan.clips import Clip
 from dstan.errors import RunError
-from dstan.evaluation.inputs import Inputs, warnings_of
+from dstan.evaluation.inputs import Inputs, noted_of
 from dstan.evaluation.results import RUN, read_info
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _LIBRARIES = (
     "mediapipe",
     "dask",
 )
-_MUST_AGREE = ("format", "task", "classes", "protocol", "seeds", "device", "input")
+_MUST_AGREE = ("format", "task", "classes", "protocol", "test_corpora", "seeds", "device", "input")
 
 
 def describe(
@@ -44,6 +44,7 @@ def describe(
     inputs: Inputs,
     *,
     protocol: str,
+    test_corpora: Sequence[str],
     seeds: int,
     device: str,
 ) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def describe(
         What they are made of and was not asked for itself.
     inputs
         The clips.
-    protocol, seeds, device
+    protocol, test_corpora, seeds, device
         How they are evaluated.
     """
     clips = inputs.clips
@@ -72,6 +73,7 @@ def describe(
         "task": clips.task,
         "classes": list(clips.classes),
         "protocol": protocol,
+        **({"test_corpora": sorted(set(test_corpora))} if test_corpora else {}),
         "seeds": list(range(seeds)),
         "device": device,
         "input": {
@@ -82,7 +84,8 @@ def describe(
             "digest": inputs.digest,
         },
         "skipped": len(clips.skipped),
-        "warnings": warnings_of(inputs),
+        "notes": list(clips.notes),
+        **noted_of(inputs),
         "methods": {name: _method(recognizer) for name, recognizer in methods.items()},
         "components": {name: _method(recognizer) for name, recognizer in components.items()},
     }
@@ -119,8 +122,7 @@ def open_run(folder: Path, info: Mapping[str, Any]) -> None:
     methods = [*before["methods"], *(name for name in info["methods"] if name not in before["methods"])]
     merged = {
         **before,
-        "skipped": info["skipped"],
-        "warnings": info["warnings"],
+        **{name: info[name] for name in ("skipped", "notes", "warnings", "apex") if name in info},
         "methods": {name: everything[name] for name in methods},
         "components": {name: about for name, about in everything.items() if name not in methods},
     }
@@ -139,7 +141,7 @@ def check_folder(folder: Path) -> None:
 
 def _check_agreement(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for name in _MUST_AGREE:
-        _check_same(folder, name, before.get(name), now[name])
+        _check_same(folder, name, before.get(name), now.get(name))
     old = {**before.get("components", {}), **before.get("methods", {})}
     for name, about in {**now["components"], **now["methods"]}.items():
         if name in old:

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -154,23 +155,33 @@ def without_label(prepared: PreparedClip) -> PreparedClip:
     return replace(prepared, clip=replace(prepared.clip, label=None))
 
 
-def warnings_of(inputs: Inputs) -> list[dict[str, str]]:
-    """Return what preparation had to say of single clips, each sentence once a clip.
+def noted_of(inputs: Inputs) -> dict[str, Any]:
+    """Return what preparation noted of single clips.
 
     Parameters
     ----------
     inputs
         The clips; only the headers of their files are read.
+
+    Returns
+    -------
+    ``warnings``, a list of ``{"clip", "warning"}`` with each sentence once a clip, and ``apex``, how many clips have
+    their apex frame by which policy; absent where no recipe asked for an apex.
     """
     from safetensors import safe_open
 
     found: dict[tuple[str, str], None] = {}
+    apexes: dict[tuple[str, str], None] = {}
     for files in inputs.files.values():
         for clip, path in zip(inputs.clips, files, strict=True):
             with safe_open(path, framework="numpy") as file:
                 done = json.loads((file.metadata() or {}).get("done", "{}"))
             found |= {(str(clip), str(warning)): None for warning in done.get("warnings", ())}
-    return [{"clip": clip, "warning": warning} for clip, warning in found]
+            if "apex" in done:
+                apexes[str(clip), str(done["apex"]["policy"])] = None
+    warnings = [{"clip": clip, "warning": warning} for clip, warning in found]
+    policies = Counter(policy for _, policy in apexes)
+    return {"warnings": warnings, **({"apex": dict(sorted(policies.items()))} if policies else {})}
 
 
 def _digest(clips: ClipSet, how: Sequence[str]) -> str:

@@ -7,8 +7,15 @@ from typing import TypeAlias
 
 from dstan._registry import look_up
 from dstan.clips import Clip
-from dstan.errors import CorpusError
-from dstan.splits import Fold, Person, kfold_by_subject, leave_one_subject_out
+from dstan.errors import ConfigError, CorpusError
+from dstan.splits import (
+    Fold,
+    Person,
+    at_least_two_corpora,
+    kfold_by_subject,
+    leave_one_corpus_out,
+    leave_one_subject_out,
+)
 
 Protocol: TypeAlias = Callable[[Sequence[Person]], tuple[Fold, ...]]
 
@@ -17,11 +24,35 @@ def _five_parts(people: Sequence[Person]) -> tuple[Fold, ...]:
     return kfold_by_subject(people, 5)
 
 
-PROTOCOLS: Mapping[str, Protocol] = {"loso": leave_one_subject_out, "kfold-subject": _five_parts}
-"""``loso`` leaves every person out once, ``kfold-subject`` a fifth at a time, the same fifths for every seed."""
+def _composite(people: Sequence[Person]) -> tuple[Fold, ...]:
+    at_least_two_corpora(people)
+    return leave_one_subject_out(people)
 
 
-def make_folds(protocol: str, clips: Sequence[Clip]) -> tuple[Fold, ...]:
+PROTOCOLS: Mapping[str, Protocol] = {
+    "loso": leave_one_subject_out,
+    "kfold-subject": _five_parts,
+    "cde": _composite,
+    "hde": leave_one_corpus_out,
+}
+"""Which people are held out together.
+
+- ``loso`` leaves every person out once, ``kfold-subject`` a fifth at a time, the same fifths for every seed.
+- ``cde``, composite database evaluation: several corpora as if they were one, and every person of each left out once
+  [1]_.
+- ``hde``, holdout-database evaluation: every corpus in turn is predicted by a model fitted on all the others [2]_.
+
+References
+----------
+.. [1] J. See et al., "MEGC 2019 - the second facial micro-expressions grand challenge", FG 2019.
+.. [2] M. H. Yap et al., "Facial micro-expressions grand challenge 2018 summary", FG 2018.
+"""
+
+_SAME_PEOPLE = frozenset({"smic-hs", "smic-vis", "smic-nir", "smic-e"})
+"""Recordings of the same people by several cameras: their subjects are not apart although their corpora are."""
+
+
+def make_folds(protocol: str, clips: Sequence[Clip], test_corpora: Sequence[str] = ()) -> tuple[Fold, ...]:
     """Split labelled clips by a protocol and see that every fold can be learned from.
 
     Parameters
@@ -30,6 +61,8 @@ def make_folds(protocol: str, clips: Sequence[Clip]) -> tuple[Fold, ...]:
         A name of :data:`PROTOCOLS`.
     clips
         The clips, all labelled.
+    test_corpora
+        For ``hde``: the corpora to test on, where not on each in turn.
 
     Returns
     -------
@@ -38,15 +71,26 @@ def make_folds(protocol: str, clips: Sequence[Clip]) -> tuple[Fold, ...]:
     Raises
     ------
     UnknownNameError
-        If there is no such protocol.
+        If there is no such protocol, or no clip of a corpus to test on.
+    ConfigError
+        If corpora to test on are named for another protocol than ``hde``.
     CorpusError
-        If a clip has no label, there are too few people, or a training part has one class only.
+        If a clip has no label, there are too few people or corpora, two corpora show the same people, or a training
+        part has one class only.
     """
     split = look_up("protocol", protocol, PROTOCOLS)
     for clip in clips:
         if clip.label is None:
             raise CorpusError("it has no label, so it cannot be scored", where=clip, hint="Choose a task: --task")
-    folds = split([clip.person for clip in clips])
+    if test_corpora and protocol != "hde":
+        raise ConfigError(
+            f"{protocol} tests people of every corpus",
+            where="test_corpora",
+            hint="Leave it out, or use the protocol hde, which tests on some corpora only",
+        )
+    people = [clip.person for clip in clips]
+    _check_apart({corpus for corpus, _ in people})
+    folds = leave_one_corpus_out(people, test_corpora) if test_corpora else split(people)
     for fold in folds:
         labels = {clips[index].label for index in fold.train}
         if len(labels) < 2:
@@ -56,3 +100,12 @@ def make_folds(protocol: str, clips: Sequence[Clip]) -> tuple[Fold, ...]:
                 hint="Add subjects who show the other classes",
             )
     return folds
+
+
+def _check_apart(corpora: set[str]) -> None:
+    shared = sorted(corpora & _SAME_PEOPLE)
+    if len(shared) > 1:
+        raise CorpusError(
+            f"{' and '.join(shared)} show the same people, who would be on both sides of a fold",
+            hint="Evaluate one of them, or each in a run of its own",
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from dstan.clips import Skipped
 from dstan.errors import RunError
 from dstan.evaluation.folds import DOCUMENT, PREDICTIONS
 from dstan.evaluation.statistics import bootstrap_intervals, confusions_by_subject
-from dstan.metrics import scores
+from dstan.metrics import scores_of_many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +64,10 @@ class Result:
     def per_seed(self) -> tuple[dict[str, float], ...]:
         """The scores of each seed, and its number under ``seed``."""
         numbers = sorted(int(seed) for seed in self.predictions["seed"].unique())
+        found = scores_of_many(self._by_subject.sum(0))
         return tuple(
-            {"seed": seed, **scores(matrix)} for seed, matrix in zip(numbers, self._by_subject.sum(0), strict=True)
+            {"seed": seed, **{name: float(values[index]) for name, values in found.items()}}
+            for index, seed in enumerate(numbers)
         )
 
     @functools.cached_property
@@ -79,12 +81,37 @@ class Result:
         """The 95 % interval of each score, from resampling people."""
         return bootstrap_intervals(self._by_subject)
 
+    @functools.cached_property
+    def per_corpus(self) -> dict[str, Result]:
+        """The result on each corpus' own clips where predictions are of several corpora; else empty.
+
+        This is how MEGC 2019 scores a single corpus of its composite: from the composite's predictions, with the mean
+        over all of the task's classes. There every corpus has clips of all three. Where one has none of a class, that
+        class counts as 0 in the means over classes, so ``uf1`` and ``uar`` of that corpus stay below 1.
+        """
+        names = sorted(self.predictions["corpus"].unique())
+        return {name: self._on(name) for name in names} if len(names) > 1 else {}
+
+    def _on(self, corpus: str) -> Result:
+        predictions = self.predictions[self.predictions["corpus"] == corpus].reset_index(drop=True)
+        names = set(predictions["fold"])
+        folds = tuple(fold for fold in self.folds if fold["fold"] in names)
+        return replace(self, predictions=predictions, folds=folds)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what ``metrics.json`` holds."""
+        parts = {name: part._figures() for name, part in self.per_corpus.items()}
         return {
             "method": self.method,
             "classes": list(self.classes),
+            **self._figures(),
+            **({"per_corpus": parts} if parts else {}),
+        }
+
+    def _figures(self) -> dict[str, Any]:
+        return {
             "clips": len(self.predictions) // len(self.per_seed),
+            "subjects": len(self._by_subject),
             "confusion": self.confusion.tolist(),
             **self.scores,
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},

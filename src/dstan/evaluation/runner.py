@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import re
 import shutil
 import tempfile
@@ -23,9 +24,12 @@ from dstan.evaluation.inputs import Inputs, keep_inputs, load_inputs, prepare_in
 from dstan.evaluation.protocols import make_folds
 from dstan.evaluation.results import SKIPPED, Result, collect
 from dstan.recognizers import Recognizer
+from dstan.splits import Fold
 
 if TYPE_CHECKING:
     from dstan.preprocessing.cache import Cache
+
+log = logging.getLogger(__name__)
 
 INPUTS, PREPARED = "inputs.json", ".prepared"
 
@@ -44,6 +48,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     *,
     classes: Sequence[str] | None = None,
     protocol: str = "loso",
+    test_corpora: Sequence[str] = (),
     seeds: int = 1,
     out: Path | None = None,
     workers: int | None = None,
@@ -67,7 +72,10 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     classes
         The classes in order; those of the corpus where not given, or else the labels present, sorted.
     protocol
-        ``"loso"`` leaves every person out once, ``"kfold-subject"`` a fifth of them at a time.
+        ``"loso"`` leaves every person out once, ``"kfold-subject"`` a fifth of them at a time, ``"cde"`` every person
+        of several corpora once, ``"hde"`` a whole corpus at a time.
+    test_corpora
+        For ``"hde"``: the corpora to test on; the others are learned from only. Each in turn where none is named.
     seeds
         How many times everything is fitted, with the seeds 0, 1, ...
     out
@@ -92,9 +100,11 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     Raises
     ------
     CorpusError
-        If a clip has no label, or some fold could not be learned from.
+        If a clip has no label, some fold could not be learned from, or the protocol needs several corpora.
+    UnknownNameError
+        If there is no such protocol, or no clip of a corpus to test on.
     ConfigError
-        If two methods have one name, or a number is out of range.
+        If two methods have one name, a number is out of range, or the protocol takes no ``test_corpora``.
     RunError
         If ``out`` belongs to other settings (the message names the first difference), or some folds failed; the
         other folds are finished and kept all the same.
@@ -103,7 +113,9 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     everyone = components | methods
     if seeds < 1:
         raise ConfigError(f"seeds must be 1 or more, not {seeds}")
+    labelled = clips if isinstance(clips, ClipSet) else [prepared.clip for prepared in clips]
     with _home(out) as run:
+        make_folds(protocol, labelled, test_corpora)  # what cannot be split is said before hours of preparation
         if isinstance(clips, ClipSet):
             recipes = [recognizer.recipe for recognizer in everyone.values()]
             inputs = prepare_inputs(
@@ -111,8 +123,11 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
             )
         else:
             inputs = keep_inputs(clips, classes, run / PREPARED)
-        folds = make_folds(protocol, inputs.clips)
-        info = describe(methods, components, inputs, protocol=protocol, seeds=seeds, device=device)
+        folds = make_folds(protocol, inputs.clips, test_corpora)
+        _warn_of_missing_classes(inputs.clips, folds)
+        info = describe(
+            methods, components, inputs, protocol=protocol, test_corpora=test_corpora, seeds=seeds, device=device
+        )
         open_run(run, info)
         _write_skipped(run / SKIPPED, inputs.clips.skipped)
         tasks = _plan(everyone, inputs, run, [(seed, fold) for seed in range(seeds) for fold in folds], device)
@@ -164,6 +179,17 @@ def _home(out: Path | None) -> Iterator[Path]:
         load_inputs.cache_clear()
 
 
+def _warn_of_missing_classes(clips: ClipSet, folds: Sequence[Fold]) -> None:
+    """Tell of classes that a tested corpus has no clip of: its means over classes cannot reach 1."""
+    seen: dict[str, set[str | None]] = {}
+    for index in (index for fold in folds for index in fold.test):
+        seen.setdefault(clips[index].corpus, set()).add(clips[index].label)
+    for corpus, labels in seen.items():
+        missing = [name for name in clips.classes if name not in labels]
+        if missing:
+            log.warning("%s has no clip of %s, which counts as 0 in its UF1 and UAR", corpus, ", ".join(missing))
+
+
 def _write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -176,7 +202,7 @@ def _plan(
     recognizers: Mapping[str, Recognizer],
     inputs: Inputs,
     run: Path,
-    folds: Sequence[tuple[int, Any]],
+    folds: Sequence[tuple[int, Fold]],
     device: str,
 ) -> list[FoldTask]:
     """List every fit of the run: what others are made of comes first."""
