@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
-Side = Literal["", "L", "R"]
+Side = Literal["", "L", "R", "A", "A/L", "A/R", "T", "B"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class CodedUnit:
     number
         The action unit; None where the coder wrote only "?", that there was one more.
     side
-        "L" or "R" where one side of the face acts alone.
+        "L" or "R" where one side of the face acts alone, "A" where both act unevenly ("A/L": the coder was between the
+        two), "T" or "B" where it is the upper or the lower lip alone.
     intensity
         "A" to "E", or "A/B" where the coder was between two; "" where none was coded.
     doubt
@@ -40,16 +41,19 @@ class CodedUnit:
 
 
 _UNIT = re.compile(
-    r"(?:(?P<side>left|right|[lr])\s*)?(?:au\s*)?(?P<number>\d{1,2})(?!\d)"
+    r"(?:(?P<side>left|right|a\s*/\s*[lr]|[lratb])\s*)?(?:au\s*)?(?P<number>\d{1,2})(?!\d)"
     r"(?P<intensity>[a-e](?![a-z])(?:\s*/\s*[a-e](?![a-z0-9]))?)?\s*(?P<doubt>\?)?",
     re.IGNORECASE,
 )
+_REMARKS = re.compile(r"[()（）]|\bref(?=[\s(])|\bsoft focus\b", re.IGNORECASE)  # noqa: RUF001
 _ALONE = re.compile(r"\?")
 _BETWEEN = re.compile(r"\s*(?:\bor\b|[+,;&/、，；＋\s])\s*", re.IGNORECASE)  # noqa: RUF001
 
 
 def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
-    """Read what a coder wrote: ``4``, ``R14+?``, ``L2+15``, ``12B or 14``, ``4A/B``, ``AU4, 7``, ``R4，5``.
+    """Read what a coder wrote: ``4``, ``R14+?``, ``(R6 or R12)+R15``, ``4A/B``, ``T18+ref(7B)``, ``AU4, 7``, ``R4，5``.
+
+    That a unit was judged by reference to another (``ref``), or the picture out of focus, is passed over.
 
     Parameters
     ----------
@@ -65,7 +69,7 @@ def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
     ValueError
         If something in it cannot be read; the message names it.
     """
-    text = re.sub(r"[()（）]", " ", text).strip()  # noqa: RUF001
+    text = _REMARKS.sub(" ", text).strip().rstrip("+,; ")
     if text in ("", "/", "-", "\\"):
         return ()
     found: list[CodedUnit] = []
@@ -91,6 +95,6 @@ def _unit(match: re.Match[str], *, doubt: bool) -> CodedUnit:
     parts = match.groupdict()
     if not parts:
         return CodedUnit(None, doubt=True)
-    side: Side = "" if not parts["side"] else "L" if parts["side"][0] in "lL" else "R"
-    intensity = re.sub(r"\s", "", parts["intensity"] or "").upper()
-    return CodedUnit(int(parts["number"]), side, intensity, doubt or parts["doubt"] is not None)
+    side, intensity = (re.sub(r"\s", "", parts[name] or "").upper() for name in ("side", "intensity"))
+    side = {"LEFT": "L", "RIGHT": "R"}.get(side, side)
+    return CodedUnit(int(parts["number"]), cast("Side", side), intensity, doubt or parts["doubt"] is not None)

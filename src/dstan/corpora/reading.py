@@ -24,7 +24,7 @@ from dstan.errors import ClipError, FrameError
 from dstan.facs import parse_action_units
 
 UNITS = "Action Units"
-"""Under this name every clip's annotation holds what the coder wrote about action units, whatever the table calls it."""
+"""Every clip's annotation holds the coded action units under this name, whatever the table calls them."""
 
 
 @dataclass(frozen=True)

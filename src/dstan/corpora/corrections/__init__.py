@@ -8,6 +8,7 @@ another edition, is left alone. ``--no-corrections`` leaves out all of them.
 from __future__ import annotations
 
 import csv
+import io
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -66,11 +67,10 @@ def corrections_of(corpus: str) -> dict[tuple[str, str], tuple[Correction, ...]]
     file = resources.files(__name__) / f"{corpus}.csv"
     if not file.is_file():
         return {}
-    with file.open(encoding="utf-8", newline="") as text:
-        reader = csv.DictReader(text, strict=True)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise AnnotationError(f"the columns must be {', '.join(COLUMNS)}", where=file)
-        found: defaultdict[tuple[str, str], list[Correction]] = defaultdict(list)
-        for row in reader:
-            found[row["subject"], row["clip"]].append(Correction(**row))
+    reader = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8")), strict=True)
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise AnnotationError(f"the columns must be {', '.join(COLUMNS)}", where=file)
+    found: defaultdict[tuple[str, str], list[Correction]] = defaultdict(list)
+    for row in reader:
+        found[row["subject"], row["clip"]].append(Correction(**row))
     return {key: tuple(rows) for key, rows in found.items()}
