@@ -67,7 +67,7 @@ CASME2/
         "Some clip folders end with f and some do not, and not always as in the table: a folder that differs in that "
         "alone is found.",
         "Frame numbers are not padded: frames are ordered by number, not by name.",
-        "Two coding tables are in use, of 2014 (surprise 25, sadness 7) and of 2019 (surprise 28, sadness 4). Where both lie "
-        "in the folder, --coding 20140508 or --coding 20190701 chooses.",
+        "Two coding tables are in use, of 2014 (surprise 25, sadness 7) and of 2019 (surprise 28, sadness 4). Where "
+        "both are there, --coding 20140508 or --coding 20190701 chooses.",
     ),
 )
