@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from dstan.errors import CorpusError
-from dstan.splits import kfold_by_subject, leave_one_subject_out
+from dstan.errors import CorpusError, UnknownNameError
+from dstan.splits import kfold_by_subject, leave_one_corpus_out, leave_one_subject_out
 
 PEOPLE = [("casme2", "sub02"), ("casme2", "sub01"), ("casme2", "sub02"), ("casme2", "sub03"), ("casme2", "sub02")]
 
@@ -53,3 +53,21 @@ def test_too_few_people() -> None:
         kfold_by_subject(PEOPLE, 4)
     with pytest.raises(CorpusError, match="at least 2 folds"):
         kfold_by_subject(PEOPLE, 1)
+
+
+def test_one_fold_a_corpus_and_the_same_subject_number_on_both_sides() -> None:
+    people = [("samm", "1"), ("casme2", "1"), ("samm", "2"), ("smic-hs", "1")]
+    folds = leave_one_corpus_out(people)
+    assert [(fold.name, fold.test, fold.train) for fold in folds] == [
+        ("test casme2", (1,), (0, 2, 3)),
+        ("test samm", (0, 2), (1, 3)),
+        ("test smic-hs", (3,), (0, 1, 2)),
+    ]
+    assert leave_one_corpus_out(people, ["smic-hs", "samm", "samm"]) == folds[1:]
+
+
+def test_a_corpus_to_hold_out_must_be_there_and_leave_another() -> None:
+    with pytest.raises(UnknownNameError, match=r"no corpus is called 'sam'\. Did you mean 'samm'"):
+        leave_one_corpus_out([("samm", "1"), ("casme2", "1")], ["sam"])
+    with pytest.raises(CorpusError, match="all clips are of samm"):
+        leave_one_corpus_out([("samm", "1"), ("samm", "2")])

@@ -86,12 +86,13 @@ def evaluate(
 
 
 def show_results(results: Mapping[str, Result]) -> None:
-    """Print the headline scores of every method with their intervals."""
+    """Print the headline scores of every method with their intervals, and where there are several, by corpus."""
     rows = []
     for name, result in results.items():
         cells = [f"{result.scores[key]:.3f} {_interval(result.intervals[key])}" for key in HEADLINES]
         rows.append((name, *cells))
     output.table(("method", *HEADLINES.values()), rows, numbers=HEADLINES.values())
+    _show_by_corpus(results)
     some = next(iter(results.values()))
     share = some.confusion.sum(axis=1).max() / some.confusion.sum()
     output.say(
@@ -99,6 +100,16 @@ def show_results(results: Mapping[str, Result]) -> None:
         "what always naming it would score.",
         "dim",
     )
+
+
+def _show_by_corpus(results: Mapping[str, Result]) -> None:
+    rows = []
+    for name, result in results.items():
+        for corpus, part in result.per_corpus.items():
+            cells = [f"{part.scores[key]:.3f} {_interval(part.intervals[key])}" for key in ("uf1", "uar")]
+            rows.append((name, corpus, str(len(part.predictions) // len(part.per_seed)), *cells))
+    if rows:
+        output.table(("method", "corpus", "clips", "UF1", "UAR"), rows, numbers=("clips", "UF1", "UAR"))
 
 
 def _interval(bounds: tuple[float, float]) -> str:
