@@ -106,7 +106,7 @@ def test_videos_of_your_own(tmp_path):
     lines = ["good.mp4,a,x,0,5", "good.mp4,a,x,2,6", "bad.mp4,b,y,,"]
     (tmp_path / "clips.csv").write_text("\n".join(["path,subject,label,onset,offset", *lines]))
     report = check_corpus("folder", tmp_path)
-    assert report.counts == {"clips": 3, "subjects": 2, "frames": 12, "x": 2, "y": 1}
+    assert report.counts == {"clips": 3, "subjects": 2, "frames": 6, "x": 2, "y": 1}
     assert report.expected == {}
     errors = said(report, "error")
     assert errors["folder/a/good.mp4@2-6"] == "frame 6 is annotated, but the video has 6, counted from 0"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ class Report:
     findings
         What is missing or odd, in the order of the table.
     counts
-        Clips, subjects, frames, and clips of each class of the default task.
+        Clips, subjects, frames (those of a video count once, however many clips are in it), and clips of each class of
+        the default task.
     expected
         The same of a complete copy, as far as they are known.
     """
@@ -91,23 +93,34 @@ def check_corpus(
     corpus = look_up("corpus", name, CORPORA)
     survey = corpus.survey(Path(root), Options(coding=coding, frames=frames))
     counts = {"clips": len(survey.clips), "subjects": len({clip.subject for clip in survey.clips}), "frames": 0}
-    for done, clip in enumerate(survey.clips, start=1):
-        counts["frames"] += _check_video(survey, clip, deep) if not clip.files else _check_images(survey, clip, deep)
-        progress("check", done, len(survey.clips), str(clip))
+    done = 0
+    for clips in _by_source(survey.clips):
+        check = _check_images if clips[0].files else _check_video
+        counts["frames"] += check(survey, clips, deep)
+        for done, clip in enumerate(clips, start=done + 1):
+            progress("check", done, len(survey.clips), str(clip))
     expected = _check_classes(survey, corpus, counts)
     _check_counts(survey, counts, expected)
     return Report(corpus.name, survey.root, tuple(survey.tables), tuple(survey.findings), counts, expected)
 
 
-def _check_images(survey: Survey, clip: Clip, deep: bool) -> int:
-    """Examine every image of a clip; damage outside of onset to offset does no harm."""
-    first, last = clip.onset or 0, len(clip.files) - 1 if clip.offset is None else clip.offset
+def _by_source(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """Put the clips of one folder or one file together, in the order of the first of each."""
+    found: defaultdict[Path, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        found[clip.path].append(clip)
+    return list(found.values())
+
+
+def _check_images(survey: Survey, clips: Sequence[Clip], deep: bool) -> int:
+    """Examine every image of a folder; damage outside of onset to offset of all of its clips does no harm."""
+    clip = clips[0]
     sizes: Counter[tuple[int, int]] = Counter()
     for position, name in enumerate(clip.files):
         try:
             sizes[image_size(clip.path / name, deep=deep)] += 1
         except FrameError as error:
-            if first <= position <= last:
+            if any(_annotates(one, position) for one in clips):
                 survey.tell("error", clip.path / name, error.what, "Unpack the file again; its clip cannot be used")
             else:
                 survey.tell("warning", clip.path / name, error.what, "It lies outside of the annotated stretch")
@@ -120,17 +133,22 @@ def _check_images(survey: Survey, clip: Clip, deep: bool) -> int:
     return len(clip.files)
 
 
-def _check_video(survey: Survey, clip: Clip, deep: bool) -> int:
+def _annotates(clip: Clip, position: int) -> bool:
+    return (clip.onset or 0) <= position and (clip.offset is None or position <= clip.offset)
+
+
+def _check_video(survey: Survey, clips: Sequence[Clip], deep: bool) -> int:
+    path = clips[0].path
     try:
-        frames = sum(1 for _ in video.read_frames(clip.path)) if deep else video.frame_count(clip.path)
+        frames = sum(1 for _ in video.read_frames(path)) if deep else video.frame_count(path)
     except ClipError as error:
-        survey.tell("error", clip.path, error.what, error.hint or "")
+        survey.tell("error", path, error.what, error.hint or "")
         return 0
-    last = max(clip.onset or 0, clip.offset or 0)
-    if last >= frames:
-        survey.tell(
-            "error", clip, f"frame {last} is annotated, but the video has {frames}, counted from 0", "Correct the row"
-        )
+    for clip in clips:
+        last = max(clip.onset or 0, clip.offset or 0)
+        if last >= frames:
+            what = f"frame {last} is annotated, but the video has {frames}, counted from 0"
+            survey.tell("error", clip, what, "Correct the row")
     return frames
 
 
