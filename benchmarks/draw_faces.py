@@ -17,7 +17,7 @@ from dstan.synthesis.action_units import ACTION_UNITS
 from dstan.synthesis.animation import Performance, portrait_of
 from dstan.synthesis.emotions import Expression
 from dstan.synthesis.eyes import EyePainter, Gaze
-from dstan.synthesis.motion import Phases, draw_motion
+from dstan.synthesis.motion import Phases, Timeline, draw_motion
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 MARGIN = 54
@@ -35,7 +35,7 @@ def shown(number: int, seed: int, width: int, height: int) -> np.ndarray:
     """Return a person who shows one action unit, with its arrows and its name."""
     portrait = portrait_of(seed, width, height)
     peak = {number: (EXAGGERATED, EXAGGERATED)}
-    motion = draw_motion(Expression(peak), Phases(0, 1, 2, 3), 200.0, 0)
+    motion = draw_motion([Expression(peak)], Timeline((Phases(0, 1, 2),), 3), 200.0, 0)
     warp = Performance(portrait, motion, 0).warp
     maps, shade = warp.maps(peak, np.zeros(4, np.float32))
     face = cv2.remap(EyePainter(portrait).draw(Gaze()), maps, None, cv2.INTER_CUBIC)

@@ -17,6 +17,7 @@ from dstan.preprocessing.landmarks import (
     MediapipeSource,
     TruthSource,
     landmark_source,
+    truth_path,
 )
 from dstan.preprocessing.template import eye_centres
 
@@ -147,8 +148,8 @@ def test_without_mediapipe_it_says_what_to_do(monkeypatch, photograph):
         MediapipeSource().landmarks(clip(), [photograph])
 
 
-def write_truth(root, points):
-    path = root / "truth" / "clips" / "sub01" / "EP01.safetensors"
+def write_truth(root, points, folder="CASME2_RAW_selected/sub01/EP01"):
+    path = root / "truth" / "clips" / f"{folder}.safetensors"
     path.parent.mkdir(parents=True)
     save_file({"landmarks": points}, path)
     return path
@@ -164,10 +165,20 @@ def test_truth_is_read_from_the_onset_on(tmp_path):
         TruthSource().landmarks(clip(where, onset=9), [np.zeros((2, 2, 3), np.uint8)] * 3)
 
 
+def test_truth_goes_by_the_folder_of_the_images_not_by_the_clip_s_name(tmp_path):
+    raw, crop = (
+        write_truth(tmp_path, np.zeros((2, 468, 2), np.float32), f"{tree}/sub01/a.b") for tree in ("raw", "crop")
+    )
+    assert truth_path(clip(tmp_path / "raw" / "sub01" / "a.b")) == raw
+    assert truth_path(clip(tmp_path / "crop" / "sub01" / "a.b")) == crop
+    with pytest.raises(FaceError, match=r"a\.c\.safetensors"):
+        truth_path(clip(tmp_path / "raw" / "sub01" / "a.c"))
+
+
 def test_truth_that_is_missing_or_damaged_is_an_error(tmp_path):
     with pytest.raises(FaceError, match="mediapipe"):
         TruthSource().landmarks(clip(tmp_path / "sub01" / "EP01"), [])
-    path = write_truth(tmp_path, np.zeros((2, 468, 2), np.float32))
+    path = write_truth(tmp_path, np.zeros((2, 468, 2), np.float32), "sub01/EP01")
     path.write_bytes(path.read_bytes()[:99])
     with pytest.raises(FrameError, match="damaged"):
         TruthSource().landmarks(clip(tmp_path / "sub01" / "EP01"), [])

@@ -39,8 +39,9 @@ def clip(tmp_path):
         Image.fromarray(picture).save(folder / f"img{k}.png")
     landmarks = np.zeros((N, 468, 2), np.float32)
     landmarks[:, list(STABLE_POINTS)] = template_points((96, 128))
-    (tmp_path / "truth" / "clips" / "sub01").mkdir(parents=True)
-    save_file({"landmarks": landmarks}, tmp_path / "truth" / "clips" / "sub01" / "EP01.safetensors")
+    truth = tmp_path / "truth" / "clips" / "frames" / "sub01" / "EP01.safetensors"
+    truth.parent.mkdir(parents=True)
+    save_file({"landmarks": landmarks}, truth)
     return Clip("corpus", "sub01", "EP01", folder, list_images(folder), label="happiness", fps=100.0)
 
 

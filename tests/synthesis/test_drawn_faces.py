@@ -13,9 +13,9 @@ from dstan.synthesis.emotions import Expression
 from dstan.synthesis.eyes import EyePainter, Gaze
 from dstan.synthesis.identity import SHAPES, draw_identity
 from dstan.synthesis.mesh import mesh_points
-from dstan.synthesis.motion import Motion, Phases, draw_motion
+from dstan.synthesis.motion import Motion, Phases, Timeline, draw_motion
 from dstan.synthesis.portrait import Placement
-from dstan.synthesis.sensor import Sensor, jpeg
+from dstan.synthesis.sensor import Sensor, encode
 from dstan.synthesis.truth import UPPER_LIDS, true_landmarks
 from dstan.synthesis.warp import STEP
 
@@ -25,7 +25,7 @@ CLIP = Clip(corpus="test", subject="sub01", clip_id="drawn", path=Path())
 
 def still(intensities: dict[int, tuple[float, float]], frames: int = 3) -> Motion:
     """A motion that peaks in the middle frame while nothing else moves."""
-    motion = draw_motion(Expression(intensities), Phases(0, frames // 2, frames - 1, frames), 200.0, 0)
+    motion = draw_motion([Expression(intensities)], Timeline((Phases(0, frames // 2, frames - 1),), frames), 200.0, 0)
     motion.head[:] = 0
     motion.gaze[:] = (0, 0, 1)
     motion.light[:] = 1
@@ -59,9 +59,11 @@ def test_the_face_is_placed_as_by_the_corpus_s_camera() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_face_mesh_finds_faces_where_the_truth_says(seed: int) -> None:
-    motion = draw_motion(Expression({12: (2.0, 2.0)}), Phases(0, 2, 4, 5), 200.0, seed)
+    motion = draw_motion([Expression({12: (2.0, 2.0)})], Timeline((Phases(0, 2, 4),), 5), 200.0, seed)
     performance = Performance(portrait_of(seed, *SIZE), motion, seed)
-    frames = [cv2.imdecode(np.frombuffer(jpeg(one, 92), np.uint8), 1)[..., ::-1] for one in performance.frames()]
+    frames = [
+        cv2.imdecode(np.frombuffer(encode(one, ".jpg", 92), np.uint8), 1)[..., ::-1] for one in performance.frames()
+    ]
     found = landmark_source("mediapipe").landmarks(CLIP, frames).points
     assert np.isfinite(found).all()
     truth = np.stack([true_landmarks(performance, index) for index in range(5)])

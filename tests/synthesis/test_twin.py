@@ -1,17 +1,21 @@
 """A twin on disk: CASME II's layout, numbers and quirks; determinism; going on after an interruption."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from openpyxl import load_workbook
 from safetensors.numpy import load_file
 
 from dstan.corpora import check_corpus, load_corpus
 from dstan.errors import ConfigError, CorpusError, UnknownNameError
-from dstan.preprocessing.landmarks import landmark_source
-from dstan.synthesis import casme2, synthesize
-from dstan.synthesis.corpus import draw_clip
+from dstan.preprocessing.landmarks import landmark_source, truth_path
+from dstan.synthesis import synthesize
+from dstan.synthesis.coding import code_events
+from dstan.synthesis.drawing import draw_video
+from dstan.synthesis.layouts import CASME2, casme2
 from dstan.video import read_clip
 
 SIZE = (160, 120)
@@ -28,8 +32,8 @@ def digest(folder: Path) -> dict[str, bytes]:
 
 def test_the_full_plan_has_the_corpus_s_numbers() -> None:
     plan = casme2.plan(None, None, 0)
-    assert len(plan) == len({(clip.subject, clip.name) for clip in plan}) == 255
-    assert Counter(clip.emotion for clip in plan) == casme2.EMOTIONS
+    assert len(plan) == len({clip.folder for clip in plan}) == 255
+    assert Counter(clip.emotions[0] for clip in plan) == casme2.EMOTIONS
     assert {clip.subject for clip in plan} == set(range(1, 27))
     assert max(Counter(clip.subject for clip in plan).values()) > 10 * min(
         Counter(clip.subject for clip in plan).values()
@@ -39,7 +43,7 @@ def test_the_full_plan_has_the_corpus_s_numbers() -> None:
 @pytest.mark.parametrize(("subjects", "clips"), [(8, 45), (3, 10), (1, 5), (2, 12), (None, 30), (26, 26)])
 def test_a_small_plan_keeps_every_class(subjects: int | None, clips: int) -> None:
     plan = casme2.plan(subjects, clips, 0)
-    counts = Counter(clip.emotion for clip in plan)
+    counts = Counter(clip.emotions[0] for clip in plan)
     assert len(plan) == clips
     assert all(counts[name] >= min(2, clips // 5) for name in casme2.COMMON)
     assert counts.most_common(1)[0][0] == "others" or clips <= 10
@@ -47,7 +51,7 @@ def test_a_small_plan_keeps_every_class(subjects: int | None, clips: int) -> Non
         assert {clip.subject for clip in plan} == set(range(1, subjects + 1))
     if subjects != 1:
         for name in casme2.COMMON:
-            assert len({clip.subject for clip in plan if clip.emotion == name}) >= 2
+            assert len({clip.subject for clip in plan if clip.emotions == (name,)}) >= 2
 
 
 def test_impossible_numbers_are_told() -> None:
@@ -57,25 +61,37 @@ def test_impossible_numbers_are_told() -> None:
         casme2.plan(8, 5, 0)
 
 
-def test_the_full_table_has_the_corpus_s_quirks() -> None:
-    plan = casme2.plan(None, None, 0)
-    rows = casme2.table_rows(plan, 0)
-    assert [(row["Subject"], row["Filename"]) for row in rows if row["ApexFrame"] == "/"] == [(4, "EP12_01f")]
-    codes = [row["Action Units"] for row in rows]
+def megc(emotions: Iterable[str]) -> int:
+    return sum(emotion in casme2.MEGC for emotion in emotions)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_full_plan_has_the_24_people_of_megc2019(seed: int) -> None:
+    shown = defaultdict(list)
+    for clip in casme2.plan(None, None, seed):
+        if (clip.subject, clip.name) in {(4, "EP12_01f"), (5, "EP09_05f")}:
+            assert clip.emotions[0] in ("disgust", "repression")
+        else:
+            shown[clip.subject] += clip.emotions
+    kept = {subject for subject, emotions in shown.items() if megc(emotions)}
+    assert len(kept) == 24
+    assert sum(megc(emotions) for emotions in shown.values()) == 88 + 32 + 25
+    assert all(set(shown[subject]) <= {"others", "sadness", "fear"} for subject in set(shown) - kept)
+
+
+def test_the_full_table_has_the_corpus_s_quirks(tmp_path: Path) -> None:
+    events = code_events(CASME2, casme2.plan(None, None, 0), 0)
+    (path,) = casme2.write_tables(tmp_path, events, 0)
+    header, *rows = load_workbook(path)["Sheet1"].values
+    assert header == casme2.COLUMNS
+    assert [row[:2] for row in rows if row[4] == "/"] == [(4, "EP12_01f")]
+    codes = [row[7] for row in rows]
     assert any(isinstance(code, int) for code in codes)
     assert any(isinstance(code, str) and code[0] in "LR" for code in codes)
     assert any("?" in str(code) for code in codes)
-    late = [
-        row["OffsetFrame"] - clip.first_frame - len(casme2.performance_of(clip, 0)[1]) + 1
-        for row, clip in zip(rows, plan, strict=True)
-    ]
-    assert sum(value > 0 for value in late) <= 1
-    true_offsets = [clip.first_frame + casme2.performance_of(clip, 0)[1].offset for clip in plan]
-    wrong = [
-        row["OffsetFrame"] - true for row, true in zip(rows, true_offsets, strict=True) if row["OffsetFrame"] != true
-    ]
-    assert wrong == [10]
-    assert {name.name.endswith("f") for name in plan} == {True, False}
+    late = [row[5] - event.offset for row, event in zip(rows, events, strict=True) if row[5] != event.offset]
+    assert late == [10]
+    assert {str(row[1]).endswith("f") for row in rows} == {True, False}
 
 
 def test_the_twin_loads_and_checks(twin: Path) -> None:
@@ -92,13 +108,13 @@ def test_the_twin_loads_and_checks(twin: Path) -> None:
 
 def test_the_truth_agrees_with_the_table(twin: Path) -> None:
     for clip in load_corpus("casme2", twin):
-        truth = load_file(twin / "truth" / "clips" / clip.subject / f"{clip.clip_id}.safetensors")
-        onset, apex, offset = truth["phases"].tolist()
+        truth = load_file(truth_path(clip))
+        ((onset, apex, offset),) = truth["phases"].tolist()
         assert (clip.onset, clip.offset) == (onset, offset)
         assert clip.apex in (apex, None)
         assert truth["landmarks"].shape == (len(clip.files), 468, 2)
         assert truth["intensities"].shape == (len(clip.files), len(truth["action_units"]), 2)
-        assert truth["apex_field"].shape == (SIZE[1] // 4, SIZE[0] // 4, 2)
+        assert truth["apex_field"].shape == (1, SIZE[1] // 4, SIZE[0] // 4, 2)
         assert np.isfinite(truth["landmarks"]).all()
         coded = {int(part.strip("LR")) for part in clip.annotation["Action Units"].split("+") if part != "?"}
         assert coded == set(truth["action_units"].tolist())
@@ -122,10 +138,10 @@ def test_an_interrupted_twin_goes_on_and_ends_the_same(
         if drawn == 2:
             raise KeyboardInterrupt
         drawn += 1
-        return draw_clip(task)
+        return draw_video(task)
 
     settings = {"subjects": 5, "clips": 11, "size": SIZE, "seed": 3, "workers": 0}
-    monkeypatch.setattr("dstan.synthesis.corpus.draw_clip", break_after_two)
+    monkeypatch.setattr("dstan.synthesis.corpus.draw_video", break_after_two)
     with pytest.raises(KeyboardInterrupt):
         synthesize("casme2", tmp_path / "twin", **settings)
     assert not (tmp_path / "twin" / casme2.TABLE).exists()

@@ -82,11 +82,14 @@ def show_check(corpus: str, report: Report) -> None:
 
 @app.command(rich_help_panel=PANEL)
 def synth(
-    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="Whose layout to write: casme2.")],
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="Whose layout to write, by a name of dstan corpora.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write it.", show_default=False)],
     subjects: Annotated[int | None, typer.Option(min=1, help="People [default: as many as the corpus has].")] = None,
     clips: Annotated[int | None, typer.Option(min=1, help="Clips in all [default: as many as the corpus has].")] = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Frame size in pixels.")] = "640x480",
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Frame size in pixels [default: the corpus's own].")
+    ] = None,
+    cropped: Annotated[bool, typer.Option("--cropped", help="Write the corpus's own crops too.")] = False,
     seed: options.Seed = 0,
     workers: options.Workers = None,
     as_json: options.Json = False,
@@ -108,6 +111,7 @@ def synth(
             size=_size(size),
             seed=seed,
             workers=workers,
+            cropped=cropped,
             progress=progress,
         )
     if as_json:
@@ -117,7 +121,9 @@ def synth(
     output.say(f"Next: dstan check {corpus} --root {folder}", "dim")
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
     found = re.fullmatch(r"(\d+)x(\d+)", text)
     if found is None:
         raise ConfigError(f"--size {text!r} is not WIDTHxHEIGHT", hint="For example --size 320x240")

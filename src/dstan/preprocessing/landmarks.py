@@ -156,19 +156,20 @@ class TruthSource:
 
 
 def truth_path(clip: Clip) -> Path:
-    """Return where synthesis wrote the truth of a clip.
+    """Return where synthesis wrote the truth of a clip: ``P/truth/clips/X.safetensors`` for images in ``P/X``.
 
     Raises
     ------
     FaceError
-        If no folder above the clip holds it.
+        If no folder above the clip's images holds it.
     """
-    name = Path("truth", "clips", clip.subject, f"{clip.clip_id}.safetensors")
-    for folder in clip.path.absolute().parents:
-        if (folder / name).is_file():
-            return folder / name
+    images = clip.path.absolute()
+    for folder in images.parents:
+        path = folder / "truth" / "clips" / f"{images.relative_to(folder)}.safetensors"
+        if path.is_file():
+            return path
     raise FaceError(
-        f"no {name} in any folder above {clip.path}",
+        f"no folder above {clip.path} holds its truth (truth/clips/.../{images.name}.safetensors)",
         where=clip,
         hint="Only synthetic corpora carry it; for real faces use --set recipe.landmarks=mediapipe",
     )

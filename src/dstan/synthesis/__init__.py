@@ -4,7 +4,8 @@ The licensed corpora cannot be shipped. A twin has their folders, tables and qui
 report runs on it, and it comes with the truth that no real recording has.
 """
 
-from dstan.synthesis.corpus import CORPORA, synthesize
+from dstan.synthesis.corpus import synthesize
+from dstan.synthesis.layouts import LAYOUTS
 from dstan.synthesis.photo import animate_photo
 
-__all__ = ["CORPORA", "animate_photo", "synthesize"]
+__all__ = ["LAYOUTS", "animate_photo", "synthesize"]

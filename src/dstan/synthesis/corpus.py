@@ -1,48 +1,25 @@
-"""Writing a twin: one task a clip, resumable, the truth beside it."""
+"""Writing a twin: one task a video, resumable, the truth beside it."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dstan import _atomic
 from dstan._engine import run_tasks
 from dstan._progress import Progress, silent
-from dstan._random import child_seed
 from dstan._registry import look_up
 from dstan.errors import ConfigError, CorpusError, DstanError
-from dstan.synthesis import casme2
-from dstan.synthesis.plan import PlannedClip
+from dstan.synthesis.coding import code_events
+from dstan.synthesis.drawing import Task, draw_video
+from dstan.synthesis.layouts import LAYOUTS, Layout, PlannedVideo
 
-CORPORA = {"casme2": casme2}
-"""The layouts that can be written, by the corpus's name."""
-FORMAT = 1
+FORMAT = 2
 """Version of the drawing: a twin begun by another version is not continued."""
 SMALLEST = (160, 120)
-
-
-@dataclass(frozen=True)
-class Task:
-    """One clip to draw and where to."""
-
-    out: Path
-    corpus: str
-    clip: PlannedClip
-    size: tuple[int, int]
-    seed: int
-
-    def __str__(self) -> str:
-        return f"{self.corpus}/sub{self.clip.subject:02d}/{self.clip.name}"
-
-    @property
-    def truth(self) -> Path:
-        """The file that is written last: where it is, the clip is done."""
-        return self.out / "truth" / "clips" / f"sub{self.clip.subject:02d}" / f"{self.clip.name}.safetensors"
 
 
 def synthesize(
@@ -51,9 +28,10 @@ def synthesize(
     *,
     subjects: int | None = None,
     clips: int | None = None,
-    size: tuple[int, int] = (640, 480),
+    size: tuple[int, int] | None = None,
     seed: int = 0,
     workers: int | None = None,
+    cropped: bool = False,
     progress: Progress = silent,
 ) -> Path:
     """Write a synthetic twin of a corpus in that corpus's own layout, and the truth below ``OUT/truth``.
@@ -61,21 +39,23 @@ def synthesize(
     Parameters
     ----------
     corpus
-        Whose layout: one of :data:`CORPORA`.
+        Whose layout: one of :data:`LAYOUTS`.
     out
         Folder to write to: a new one, an empty one, or that of the same twin interrupted, which is then continued.
     subjects
         Number of people; None for as many as the corpus has.
     clips
-        Clips in all; None for as many as these people have in the corpus.
+        Clips in all (events, where a video holds several); None for as many as these people have in the corpus.
     size
-        Width and height of the images in pixels, at least 160 x 120.
+        Width and height of the images in pixels, at least 160 x 120; None for the corpus's own.
     seed
         The same seed gives the same twin.
     workers
         Processes; None for one a core, 0 for this one.
+    cropped
+        Write the corpus's own crops too.
     progress
-        Called as clips are finished.
+        Called as videos are finished.
 
     Returns
     -------
@@ -86,71 +66,63 @@ def synthesize(
     UnknownNameError
         If that corpus's layout cannot be written.
     ConfigError
-        If the numbers do not fit.
+        If the numbers do not fit, or crops are asked of a corpus without them.
     CorpusError
         If ``out`` holds anything else.
     """
-    layout = look_up("corpus to synthesise", corpus, CORPORA)
-    if size[0] < SMALLEST[0] or size[1] < SMALLEST[1]:
-        raise ConfigError(f"images of {size[0]}x{size[1]} are too small", hint="Give --size 160x120 or more")
-    planned = layout.plan(subjects, clips, seed)
+    layout = look_up("corpus to synthesise", corpus, LAYOUTS)
+    _check(layout, size, cropped)
+    videos = layout.plan(subjects, clips, seed)
     out = Path(out)
-    _open(out, _description(corpus, planned, size, seed))
-    tasks = [Task(out, corpus, clip, size, seed) for clip in planned]
+    tasks = [Task(out, corpus, video, size or video.size or layout.size, seed, cropped) for video in videos]
+    _open(out, _description(layout, tasks, seed))
+    _draw(tasks, workers, progress)
+    finished = out / "truth" / "finished.json"
+    if not finished.exists():
+        _atomic.write_json(finished, _finish(out, layout, videos, seed))
+    return out
+
+
+def _check(layout: Layout, size: tuple[int, int] | None, cropped: bool) -> None:
+    if size and (size[0] < SMALLEST[0] or size[1] < SMALLEST[1]):
+        raise ConfigError(f"images of {size[0]}x{size[1]} are too small", hint="Give --size 160x120 or more")
+    if cropped and layout.crop is None:
+        raise ConfigError(f"{layout.title} has no cropped frames of its own", hint="Leave --cropped away")
+
+
+def _draw(tasks: Sequence[Task], workers: int | None, progress: Progress) -> None:
+    """Draw the videos that are not done yet."""
     left = [task for task in tasks if not task.truth.exists()]
     done = len(tasks) - len(left)
     progress("synth", done, len(tasks))
-    for index, result in run_tasks(draw_clip, left, workers=workers) if left else ():
+    for index, result in run_tasks(draw_video, left, workers=workers) if left else ():
         if isinstance(result, DstanError):
             raise result
         done += 1
         progress("synth", done, len(tasks), str(left[index]))
-    if not (out / layout.TABLE).exists():
-        layout.write_annotation(out, planned, seed)
-    return out
 
 
-def draw_clip(task: Task) -> int:
-    """Draw one clip: its images, then its truth.
-
-    Returns
-    -------
-    The number of images.
-    """
-    from dstan.synthesis.animation import Performance, portrait_of
-    from dstan.synthesis.sensor import jpeg
-    from dstan.synthesis.truth import write_truth
-
-    layout, clip = CORPORA[task.corpus], task.clip
-    portrait = portrait_of(child_seed(task.seed, "person", clip.subject), *task.size)
-    _, motion = layout.performance_of(clip, task.seed)
-    performance = Performance(portrait, motion, child_seed(task.seed, "camera", clip.subject, clip.name))
-    folder = task.out / layout.folder_of(clip)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = task.out / "truth" / "unfinished"
-    unfinished.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{clip.name}.", dir=unfinished) as name:
-        images = Path(name) / clip.name
-        images.mkdir()
-        for index, frame in enumerate(performance.frames()):
-            data = jpeg(frame, performance.sensor.quality)
-            (images / layout.image_name(clip, index)).write_bytes(data)
-        if folder.exists():
-            shutil.rmtree(folder)
-        images.rename(folder)
-    write_truth(task.truth, performance)
-    return len(motion)
+def _finish(out: Path, layout: Layout, videos: Sequence[PlannedVideo], seed: int) -> dict[str, Any]:
+    """Write the tables; return what to remember of it."""
+    events = code_events(layout, videos, seed)
+    tables = layout.write_tables(out, events, seed) if layout.write_tables else []
+    return {"tables": [table.relative_to(out).as_posix() for table in tables]}
 
 
-def _description(corpus: str, planned: list[PlannedClip], size: tuple[int, int], seed: int) -> dict[str, Any]:
-    return {
+def _description(layout: Layout, tasks: Sequence[Task], seed: int) -> dict[str, Any]:
+    """Return all that a twin follows from, as JSON has it."""
+    description = {
         "synthetic": True,
-        "corpus": corpus,
+        "corpus": layout.corpus,
         "format": FORMAT,
         "seed": seed,
-        "size": list(size),
-        "clips": [asdict(clip) for clip in planned],
+        "fps": layout.fps,
+        "grey": layout.grey,
+        "cropped": tasks[0].cropped,
+        "videos": [{**asdict(task.video), "size": task.size} for task in tasks],
     }
+    plain: dict[str, Any] = json.loads(json.dumps(description))
+    return plain
 
 
 def _open(out: Path, description: Mapping[str, Any]) -> None:

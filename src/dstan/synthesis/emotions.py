@@ -51,7 +51,7 @@ _UNSURE = 0.04
 
 @dataclass(frozen=True)
 class Expression:
-    """What a face does in one clip.
+    """What a face does in one event.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Expression:
         return int(text) if text.isdigit() else text
 
 
-def draw_expression(emotion: str, seed: int) -> Expression:
+def draw_expression(emotion: str, seed: int, strength: float = 1.0) -> Expression:
     """Draw an expression of an emotion.
 
     Parameters
@@ -83,6 +83,8 @@ def draw_expression(emotion: str, seed: int) -> Expression:
         One of :data:`PROTOTYPES`.
     seed
         The same seed gives the same expression.
+    strength
+        How much stronger than a micro-expression.
 
     Raises
     ------
@@ -97,8 +99,9 @@ def draw_expression(emotion: str, seed: int) -> Expression:
     weights = np.array([weight for weight, _ in choices])
     shown = choices[int(rng.choice(len(choices), p=weights / weights.sum()))][1]
     numbers = [number for number, chance in shown.items() if rng.uniform() < chance] or [next(iter(shown))]
-    strength = MEDIAN_INTENSITY * np.exp(INTENSITY_SPREAD * rng.normal())
-    intensities = {number: _sides(rng, number, strength) for number in sorted(numbers)}
+    typical = MEDIAN_INTENSITY * np.exp(INTENSITY_SPREAD * rng.normal())
+    sides = {number: _sides(rng, number, typical) for number in sorted(numbers)}
+    intensities = {number: (strength * left, strength * right) for number, (left, right) in sides.items()}
     return Expression(intensities, unsure=bool(rng.uniform() < _UNSURE))
 
 

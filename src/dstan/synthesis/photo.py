@@ -15,7 +15,7 @@ from dstan.preprocessing.landmarks import STABLE_POINTS
 from dstan.synthesis.emotions import Expression
 from dstan.synthesis.fields import Array, single
 from dstan.synthesis.mesh import mesh_points
-from dstan.synthesis.motion import Phases, draw_motion
+from dstan.synthesis.motion import Phases, Timeline, draw_motion
 from dstan.synthesis.sensor import Sensor
 from dstan.synthesis.warp import FaceWarp, grid
 
@@ -65,8 +65,8 @@ def animate_photo(
         raise ShapeError(f"the landmarks must be {mesh_points().shape}, not {landmarks.shape}")
     if not action_units or n_frames < 3:
         raise ConfigError("a clip needs at least one action unit and three frames")
-    phases = Phases(onset=0, apex=max(1, round(0.4 * (n_frames - 1))), offset=n_frames - 1, frames=n_frames)
-    motion = draw_motion(Expression(action_units), phases, fps, child_seed(seed, "motion"))
+    phases = Phases(onset=0, apex=max(1, round(0.4 * (n_frames - 1))), offset=n_frames - 1)
+    motion = draw_motion([Expression(action_units)], Timeline((phases,), n_frames), fps, child_seed(seed, "motion"))
     warp = warp_for(landmarks, image.shape[1], image.shape[0])
     sensor = Sensor(image, child_seed(seed, "camera"))
     cv2, frames = opencv(), []

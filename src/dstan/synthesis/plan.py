@@ -1,36 +1,16 @@
-"""Who shows what: subjects, clips and emotions of a twin, decided before anything is drawn."""
+"""Who shows what: helpers of every layout's plan, which decides before anything is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from dstan._random import child_seed
 from dstan.errors import ConfigError
 
-
-@dataclass(frozen=True)
-class PlannedClip:
-    """One clip to draw.
-
-    Parameters
-    ----------
-    subject
-        Number of the person, from 1.
-    name
-        The clip's name as the corpus writes it.
-    emotion
-        Its label.
-    first_frame
-        Number of its first image.
-    """
-
-    subject: int
-    name: str
-    emotion: str
-    first_frame: int
+TRIES = 1000
+"""Deals to try before giving up."""
 
 
 def share_out(total: int, weights: Sequence[float], least: Sequence[int]) -> list[int]:
@@ -88,12 +68,18 @@ def how_many(
 
 
 def deal_emotions(
-    per_subject: Sequence[int], emotions: Mapping[str, int], common: Sequence[str], seed: int
+    per_subject: Sequence[int],
+    emotions: Mapping[str, int],
+    common: Sequence[str],
+    seed: int,
+    *,
+    only: Mapping[int, Sequence[str]] | None = None,
+    accept: Callable[[Sequence[Sequence[str]]], bool] | None = None,
 ) -> list[list[str]]:
     """Give every clip of every subject an emotion.
 
     The corpus's proportions are kept; each of the ``common`` emotions gets two clips if there are clips enough, and
-    not both of one person if there are several.
+    not both of one person if that can be had.
 
     Parameters
     ----------
@@ -105,19 +91,52 @@ def deal_emotions(
         The emotions that a small twin must have too.
     seed
         The same seed gives the same deal.
+    only
+        By number from 1, the subjects who show some emotions only, and which.
+    accept
+        Told the emotions of every subject, says whether a task's needs are met.
+
+    Returns
+    -------
+    The emotions of each subject's clips.
+
+    Raises
+    ------
+    ConfigError
+        If no deal is accepted.
     """
     total = sum(per_subject)
     least = [min(2, total // len(common)) * (name in common) for name in emotions]
     counts = share_out(total, list(emotions.values()), least)
     deck = [name for name, count in zip(emotions, counts, strict=True) for _ in range(count)]
     rng = np.random.default_rng(child_seed(seed, "emotions"))
-    for _ in range(200):
-        shuffled = [str(name) for name in rng.permutation(deck)]
-        ends = np.cumsum(per_subject)
-        dealt = [shuffled[end - count : end] for end, count in zip(ends, per_subject, strict=True)]
+    accepted = None
+    for _ in range(TRIES):
+        dealt = _deal(rng, per_subject, deck, only or {})
+        if dealt is None or (accept is not None and not accept(dealt)):
+            continue
+        accepted = dealt
         if all(_spread(dealt, name) for name in common):
             break
-    return dealt
+    if accepted is None:
+        raise ConfigError(f"{total} clips cannot be dealt to {len(per_subject)} subjects", hint="Take another --seed")
+    return accepted
+
+
+def _deal(
+    rng: np.random.Generator, per_subject: Sequence[int], deck: Sequence[str], only: Mapping[int, Sequence[str]]
+) -> list[list[str]] | None:
+    """Deal a shuffled deck, first to those who may not have every card; None if it does not go round."""
+    left = [str(name) for name in rng.permutation(deck)]
+    hands: dict[int, list[str]] = {}
+    for subject in sorted(range(1, len(per_subject) + 1), key=lambda subject: subject not in only):
+        places = [place for place, name in enumerate(left) if subject not in only or name in only[subject]]
+        taken = places[: per_subject[subject - 1]]
+        if len(taken) < per_subject[subject - 1]:
+            return None
+        hands[subject] = [left[place] for place in taken]
+        left = [name for place, name in enumerate(left) if place not in taken]
+    return [hands[subject] for subject in sorted(hands)]
 
 
 def _spread(dealt: Sequence[Sequence[str]], name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The camera: flicker, photon and read noise, and JPEG."""
+"""The camera: flicker, photon and read noise, and the image file."""
 
 from __future__ import annotations
 
@@ -62,9 +62,20 @@ class Sensor:
         return np.asarray(cv2.add(exposed, noise, dtype=cv2.CV_8U), np.uint8)
 
 
-def jpeg(frame: NDArray[np.uint8], quality: int) -> bytes:
-    """Encode an RGB frame."""
+def encode(frame: NDArray[np.uint8], suffix: str, quality: int) -> bytes:
+    """Encode a frame as an image file.
+
+    Parameters
+    ----------
+    frame
+        (H, W, 3) uint8 RGB, or (H, W) uint8 grey.
+    suffix
+        ".jpg", ".bmp" or ".png".
+    quality
+        That of JPEG, 0 to 100.
+    """
     cv2 = opencv()
 
-    _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    pixels = frame if frame.ndim == 2 else frame[..., ::-1]
+    _, data = cv2.imencode(suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else [])
     return bytes(data)

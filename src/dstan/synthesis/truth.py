@@ -36,24 +36,33 @@ def _blink(performance: Performance, lids: Array, opening: float) -> Array:
     return now - rest
 
 
-def write_truth(path: Path, performance: Performance) -> None:
-    """Write what is known of a clip as one safetensors file.
+def write_truth(path: Path, performance: Performance, landmarks: Array) -> None:
+    """Write what is known of a video as one safetensors file.
 
     It holds ``landmarks`` (frames, 468, 2) in pixels, ``action_units`` (AUs,), ``intensities`` (frames, AUs, 2) on the
-    subject's left and right in pixels of the 224 x 224 crop, ``head`` (frames, 4), ``phases`` (onset, apex, offset,
-    counted from the first image), and ``apex_field`` (h, w, 2): the expression's displacement at the apex in pixels,
-    on a grid every fourth pixel, the head held still.
+    subject's left and right in pixels of the 224 x 224 crop, ``head`` (frames, 4), ``phases`` (events, 3) with onset,
+    apex and offset of each event counted from the first image, and ``apex_field`` (events, h, w, 2): the face's
+    displacement at each apex in pixels, on a grid every fourth pixel, the head held still.
+
+    Parameters
+    ----------
+    path
+        The file.
+    performance
+        The person in motion.
+    landmarks
+        Those of every frame.
     """
     from safetensors.numpy import save_file
 
     motion = performance.motion
     arrays: dict[str, NDArray[np.generic]] = {
-        "landmarks": np.stack([true_landmarks(performance, frame) for frame in range(len(motion))]),
+        "landmarks": landmarks,
         "action_units": np.array(motion.action_units, np.int64),
         "intensities": np.ascontiguousarray(motion.intensity),
         "head": np.ascontiguousarray(motion.head),
-        "phases": np.array((motion.onset, motion.apex, motion.offset), np.int64),
-        "apex_field": performance.warp.field(motion.at(motion.apex)),
+        "phases": np.array([(one.onset, one.apex, one.offset) for one in motion.events], np.int64),
+        "apex_field": np.stack([performance.warp.field(motion.at(one.apex)) for one in motion.events]),
     }
     with _atomic.replacing(path) as temporary:
         save_file(arrays, temporary)
