@@ -15,9 +15,11 @@ from dstan.clips import Clip, ClipSet
 from dstan.corpora.corpus import Corpus, Options, Survey
 from dstan.corpora.corpus import Finding as Finding
 from dstan.corpora.frames import image_size
+from dstan.corpora.loading import task_for
 from dstan.corpora.registry import CORPORA
+from dstan.corpora.whereabouts import root_of
 from dstan.errors import ClipError, FrameError
-from dstan.tasks import TASKS, apply_task
+from dstan.tasks import Task, apply_task, differences
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ class Report:
     root: Path
     tables: tuple[Path, ...]
     findings: tuple[Finding, ...]
+    task: str
     counts: dict[str, int]
     expected: dict[str, int]
+    corrections: int = 0
 
     @property
     def ok(self) -> bool:
@@ -62,10 +66,12 @@ class Report:
 
 def check_corpus(
     name: str,
-    root: Path | str,
+    root: Path | str | None = None,
     deep: bool = False,
     coding: str | None = None,
     frames: str | None = None,
+    task: str | None = None,
+    corrections: bool = True,
     progress: Progress = silent,
 ) -> Report:
     """Examine a copy of a corpus.
@@ -73,11 +79,13 @@ def check_corpus(
     Parameters
     ----------
     name, root
-        As for :func:`~dstan.corpora.registry.load_corpus`.
+        As for :func:`~dstan.corpora.loading.load_corpus`.
     deep
         Decode every frame; otherwise only the header and the end of each file are read.
-    coding, frames
-        As for :func:`~dstan.corpora.registry.load_corpus`.
+    coding, frames, corrections
+        As for :func:`~dstan.corpora.loading.load_corpus`.
+    task
+        Whose classes are counted; None for the corpus's default.
     progress
         Called after each clip.
 
@@ -88,20 +96,31 @@ def check_corpus(
     Raises
     ------
     UnknownNameError, CorpusNotFoundError, AnnotationError, CorpusError
-        As :func:`~dstan.corpora.registry.load_corpus`.
+        As :func:`~dstan.corpora.loading.load_corpus`.
     """
     corpus = look_up("corpus", name, CORPORA)
-    survey = corpus.survey(Path(root), Options(coding=coding, frames=frames))
+    chosen = task_for(corpus, task)
+    survey = corpus.survey(Path(root_of(name) if root is None else root), Options(coding, frames, corrections))
     counts = {"clips": len(survey.clips), "subjects": len({clip.subject for clip in survey.clips}), "frames": 0}
     done = 0
     for clips in _by_source(survey.clips):
         check = _check_images if clips[0].files else _check_video
         counts["frames"] += check(survey, clips, deep)
-        for done, clip in enumerate(clips, start=done + 1):
+        for clip in clips:
+            done += 1
             progress("check", done, len(survey.clips), str(clip))
-    expected = _check_classes(survey, corpus, counts)
+    expected = _check_classes(survey, corpus, chosen, counts)
     _check_counts(survey, counts, expected)
-    return Report(corpus.name, survey.root, tuple(survey.tables), tuple(survey.findings), counts, expected)
+    return Report(
+        corpus.name,
+        survey.root,
+        tuple(survey.tables),
+        tuple(survey.findings),
+        chosen.name,
+        counts,
+        expected,
+        survey.corrections,
+    )
 
 
 def _by_source(clips: Sequence[Clip]) -> list[list[Clip]]:
@@ -152,25 +171,21 @@ def _check_video(survey: Survey, clips: Sequence[Clip], deep: bool) -> int:
     return frames
 
 
-def _check_classes(survey: Survey, corpus: Corpus, counts: dict[str, int]) -> dict[str, int]:
-    """Count the clips of each class of the default task, and tell of words that no task knows."""
-    task = TASKS[corpus.default_task]
+def _check_classes(survey: Survey, corpus: Corpus, task: Task, counts: dict[str, int]) -> dict[str, int]:
+    """Count the clips of each class of a task, and tell of words that it does not know."""
     source = task.sources[corpus.name]
     labelled = apply_task(ClipSet(tuple(survey.clips)), task)
     by_key = {clip.key: clip for clip in survey.clips}
     for item in labelled.skipped:
-        if source.word(by_key[item.corpus, item.subject, item.clip_id]) not in source.dropped:
+        clip = by_key[item.corpus, item.subject, item.clip_id]
+        if source.word(clip) not in source.dropped and (clip.subject, clip.clip_id) not in source.excluded:
             survey.tell("error", f"{item.subject}/{item.clip_id}", item.reason, "Correct the table")
     counts.update(labelled.counts)
-    complete = {"clips": corpus.clips, "subjects": corpus.subjects, **source.expected.get(survey.edition, {})}
+    complete = {"clips": corpus.clips, "subjects": corpus.subjects, **source.counts_of(survey.edition)}
     return {name: number for name, number in complete.items() if number is not None}
 
 
 def _check_counts(survey: Survey, counts: dict[str, int], expected: dict[str, int]) -> None:
-    different = [
-        f"{counts.get(name, 0)} {name} of {number}"
-        for name, number in expected.items()
-        if counts.get(name, 0) != number
-    ]
+    different = differences(counts, expected)
     if different:
-        survey.tell("warning", survey.root, f"a complete copy has other counts: {', '.join(different)}")
+        survey.tell("warning", survey.root, f"a complete copy has other counts: {different}")
