@@ -64,12 +64,15 @@ def write_run() -> Callable[..., Path]:
         skill: float = 1.0,
         classes: Sequence[str] = CLASSES,
         rename: Callable[[str], str] = str,
+        corpus_of: Callable[[str], str] = lambda subject: "casme2",
         skipped: Sequence[Sequence[str]] = (),
         **info: Any,
     ) -> Path:
         rng = np.random.default_rng(0)
         words = dict(zip(CLASSES, classes, strict=False))
-        clips = [(rename(subject), clip, words[label]) for subject, clip, label in _people(rng, counts, subjects)]
+        people = _people(rng, counts, subjects)
+        clips = [((corpus_of(subject), rename(subject)), clip, words[label]) for subject, clip, label in people]
+        several = len({corpus for (corpus, _), _, _ in clips}) > 1
         commonest = classes[int(np.argmax(counts))]
         header = [
             "corpus",
@@ -85,19 +88,21 @@ def write_run() -> Callable[..., Path]:
         for method in methods:
             rows = []
             for seed in range(seeds):
-                ease = {subject: rng.normal(0, 0.15) for subject, _, _ in clips}
-                for number, subject in enumerate(dict.fromkeys(subject for subject, _, _ in clips)):
-                    document = {"fold": subject, "seed": seed, "train": 200, "test": 5, "seconds": {"fit": 9.1}}
+                ease = {person: rng.normal(0, 0.15) for person, _, _ in clips}
+                for number, (corpus, subject) in enumerate(dict.fromkeys(person for person, _, _ in clips)):
+                    fold = f"{corpus}/{subject}" if several else subject
+                    document = {"fold": fold, "seed": seed, "train": 200, "test": 5, "seconds": {"fit": 9.1}}
                     document["history"] = _history(rng, STREAMS[method], epochs)
                     place = folder / method / "folds" / f"{number}-seed{seed}"
                     place.mkdir(parents=True)
                     (place / "fold.json").write_text(json.dumps(document))
-                for subject, clip, truth in clips:
-                    knows = rng.random() < skill * (SKILL[method] + ease[subject])
+                for (corpus, subject), clip, truth in clips:
+                    knows = rng.random() < skill * (SKILL[method] + ease[corpus, subject])
                     guess = commonest if method == "majority" else str(rng.choice(classes, p=shares))
                     said = truth if knows and method != "majority" else guess
                     p = [0.6 if name == said else 0.4 / (len(classes) - 1) for name in classes]
-                    rows.append(["casme2", subject, clip, subject, seed, truth, said, *p])
+                    fold = f"{corpus}/{subject}" if several else subject
+                    rows.append([corpus, subject, clip, fold, seed, truth, said, *p])
             _csv(folder / method / "predictions.csv", [header, *rows])
             (folder / method / "metrics.json").write_text("{}")
         settings = {"recipe": {"size": 64, "steps": 9, "flow": "farneback"}, "training": {"epochs": epochs}}
@@ -107,7 +112,7 @@ def write_run() -> Callable[..., Path]:
             "dstan": "0.1.0",
             "versions": {"python": "3.11.2", "torch": "2.13.0", "numpy": "1.26.4"},
             "machine": {"system": "Linux", "processor": "Xeon", "cores": 2},
-            "corpus": "casme2",
+            "corpus": ", ".join(sorted({corpus for (corpus, _), _, _ in clips})),
             "root": "/data/casme2",
             "synthetic": True,
             "task": "casme2-5",
@@ -115,7 +120,12 @@ def write_run() -> Callable[..., Path]:
             "protocol": "loso",
             "seeds": list(range(seeds)),
             "device": "cpu",
-            "input": {"clips": len(clips), "subjects": subjects, "digest": "0123456789abcdef"},
+            "input": {
+                "clips": len(clips),
+                "subjects": subjects,
+                "counts": dict(zip(classes, counts, strict=True)),
+                "digest": "0123456789abcdef",
+            },
             "skipped": len(skipped),
             "warnings": [],
             "methods": {name: _about(name, settings, methods) for name in methods},

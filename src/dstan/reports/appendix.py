@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dstan.clips import Skipped
@@ -14,9 +14,45 @@ _STAGES = {
 }
 
 
-def left_out(skipped: Sequence[Skipped]) -> list[dict[str, Any]]:
-    """Return the clips that were left out by stage and reason, what the task excludes last."""
-    several = len({clip.corpus for clip in skipped}) > 1
+_APEX = {
+    "annotated": "{} annotated",
+    "estimated": "{} estimated from motion",
+    "midpoint": "{} taken halfway between onset and offset",
+}
+PROTOCOLS = {
+    "loso": "Leave one subject out: each person in turn is held out, everything is fitted afresh on the others, and "
+    "the held-out person's clips are named. All scores come from the one table of these answers, never from an average "
+    "over folds.",
+    "kfold-subject": "Five parts of people: each part in turn is held out, everything is fitted afresh on the others, "
+    "and the held-out people's clips are named. All scores come from the one table of these answers.",
+    "cde": "Composite database evaluation: all corpora count as one, as in MEGC 2019; each person of each of them in "
+    "turn is held out, everything is fitted afresh on all others, and the held-out person's clips are named. All "
+    "scores come from the one table of these answers; those of a corpus from its own part of that table.",
+    "hde": "Holdout-database evaluation: each tested corpus in turn is held out whole as in MEGC 2018, everything is "
+    "fitted on all the other corpora, and the held-out corpus's clips are named. All scores come from the one table of "
+    "these answers; those of a corpus from its own part of that table.",
+}
+"""The protocols in words; what stands before the colon is a name."""
+
+
+def about_input(info: Mapping[str, Any]) -> list[str]:
+    """Return what a reader should know about the input: the notes of ``run.json`` and where apex frames come from."""
+    policies = info.get("apex", {})
+    parts = [_APEX.get(name, "{} " + name).format(count) for name, count in policies.items()]
+    return [*info.get("notes", ()), *([f"Apex frames: {', '.join(parts)}."] if parts else [])]
+
+
+def left_out(skipped: Sequence[Skipped], corpora: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the clips that were left out by stage and reason, what the task excludes last.
+
+    Parameters
+    ----------
+    skipped
+        The clips.
+    corpora
+        Those of the clips that were used; names tell the corpus where there are several.
+    """
+    several = len({*corpora, *(clip.corpus for clip in skipped)}) > 1
     groups: dict[str, dict[str, list[str]]] = {}
     for clip in sorted(skipped, key=lambda clip: clip.stage == "task"):
         name = f"{clip.corpus}/" * several + f"{clip.subject}/{clip.clip_id}"

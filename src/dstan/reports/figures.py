@@ -176,19 +176,22 @@ def subjects_figure(method: str, subjects: Sequence[SubjectRate], accuracy: floa
     """
     from matplotlib.figure import Figure
 
+    several = any("/" in one.subject for one in subjects)  # corpora: their names stand before the subjects'
+    names = [label(one.subject, 20 if several else 10) for one in subjects]
     rows = -(-len(subjects) // _SUBJECTS_PER_ROW)
     per_row = -(-len(subjects) // rows)
     with style():
-        figure = Figure(figsize=(WIDTH, 2.2 * rows), layout="constrained")
+        figure = Figure(figsize=(WIDTH, (2.7 if several else 2.2) * rows), layout="constrained")
         panels = figure.subplots(rows, 1, squeeze=False)[:, 0]
         for index, panel in enumerate(panels):
-            shown = subjects[index * per_row : (index + 1) * per_row]
+            part = slice(index * per_row, (index + 1) * per_row)
+            shown = subjects[part]
             panel.bar(range(len(shown)), [one.right / one.total for one in shown], color=colour(SERIES[0]), width=0.66)
             panel.axhline(accuracy, color=colour("ink"), linestyle=(0, (4, 3)), linewidth=1.2)
             for x, one in enumerate(shown):
                 panel.text(x, 1.04, f"{one.right}/{one.total}", ha="center", va="bottom", fontsize=7.5)
             turned = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if len(shown) > 12 else {}
-            panel.set_xticks(range(len(shown)), [label(one.subject, 10) for one in shown], **turned)
+            panel.set_xticks(range(len(shown)), names[part], **turned)
             panel.set(xlim=(-0.6, per_row - 0.4), ylim=(0, 1.12), ylabel="share right", yticks=np.linspace(0, 1, 5))
             panel.tick_params(axis="x", length=0)
             panel.grid(axis="y")

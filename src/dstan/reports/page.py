@@ -12,21 +12,14 @@ from typing import Any
 from dstan import _atomic, metrics
 from dstan.evaluation import Result, Run, load_run
 from dstan.reports import tables
-from dstan.reports.appendix import by_sentence, flat, left_out, settings
+from dstan.reports.appendix import PROTOCOLS, about_input, by_sentence, flat, left_out, settings
 from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, verdict
 from dstan.reports.drawing import COLOURS, Drawing
 from dstan.reports.figures import confusion_figure, emotions_figure, learning_figure, scores_figure, subjects_figure
 from dstan.reports.published import DATA_SETS, REFERENCE, paper_scores
-from dstan.reports.tables import SCORES, Interval, ScoreRow
+from dstan.reports.tables import SCORES, ScoreRow
 
 BASELINE = "majority"
-_PROTOCOLS = {
-    "loso": "Leave one subject out: each person in turn is held out, everything is fitted afresh on the others, and "
-    "the held-out person's clips are named. All scores come from the one table of these answers, never from an average "
-    "over folds.",
-    "kfold-subject": "Five parts of people: each part in turn is held out, everything is fitted afresh on the others, "
-    "and the held-out people's clips are named. All scores come from the one table of these answers.",
-}
 _PAPER_SCORES = {"accuracy": "Accuracy", "f1_le_ngo": "F1 (Le Ngo)", "precision": "Precision", "recall": "Recall"}
 
 
@@ -69,25 +62,22 @@ class Report:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.info = run.info
-        self.paper = paper_scores(self.info["task"])
+        self.paper = paper_scores(self.info["task"], self.info.get("corpus", ""))
         measured = [result for name, result in run.results.items() if name != BASELINE]
         self.measured = sorted(measured, key=lambda result: -result.scores["uf1"])
         any_result = next(iter(run.results.values()))
         self.classes = any_result.classes
         self.counts = {name: int((_first_seed(any_result)["y_true"] == name).sum()) for name in self.classes}
         self.clips = sum(self.counts.values())
-        self.baseline = run.results.get(BASELINE) or _majority(any_result)
-        self.rows = [self._row(result) for result in self.measured]
+        self.people = len(any_result.predictions[["corpus", "subject"]].drop_duplicates())
+        self.baseline = run.results.get(BASELINE) or _majority(any_result, self.info["input"]["counts"])
+        self.rows = [tables.score_row(result, self.paper.get(result.method)) for result in self.measured]
         self.unusable = [clip for clip in run.skipped if clip.stage != "task"]
-
-    def _row(self, result: Result, baseline: bool = False) -> ScoreRow:
-        scores = {name: Interval(value, *result.intervals[name]) for name, value in result.scores.items()}
-        return ScoreRow(result.method, scores, self.paper.get(result.method, {}), baseline)
 
     @cached_property
     def baseline_row(self) -> ScoreRow:
         """The majority baseline: as it was run, or else computed from the other methods' folds."""
-        return self._row(self.baseline, baseline=True)
+        return tables.score_row(self.baseline, baseline=True)
 
     @cached_property
     def draws(self) -> dict[str, Any]:
@@ -111,12 +101,12 @@ class Report:
             over_baseline=ahead,
             over_second=second,
             class_counts=self.counts,
-            subjects=self.info["input"]["subjects"],
+            subjects=self.people,
             clips=self.clips,
             unusable=len(self.unusable),
             seeds=len(self.info["seeds"]),
             synthetic=bool(self.info.get("synthetic")),
-            paper_clips=DATA_SETS[self.info["task"]][1] if self.paper else None,
+            paper_clips=DATA_SETS[self.info["task"]].clips if self.paper else None,
             departures=_departures(self.info["methods"]),
         )
 
@@ -178,22 +168,28 @@ class Report:
             "baseline": self.baseline_row,
             "scores_figure": scores_figure([*self._drawn_rows(), self.baseline_row]),
             "per_seed": self._per_seed(),
+            "by_corpus": tables.by_corpus([*self.measured, self.baseline]),
             "paper": self._paper(task) if self.paper else None,
             "emotions": self._emotions() if self.measured else None,
             "fusion": fusion_words(self.draws),
             "methods": [self._method(result) for result in self.measured],
-            "skipped": left_out(self.run.skipped),
+            "about_input": about_input(self.info),
+            "skipped": left_out(self.run.skipped, self.baseline.predictions["corpus"].unique()),
             "warnings": self._warnings(),
             "clip_warnings": by_sentence(self.info["warnings"]),
             "run_rows": self._run_rows(),
             "settings": settings({**self.info["methods"], **self.info["components"]}),
-            "protocol": _PROTOCOLS[self.info["protocol"]],
+            "protocol": PROTOCOLS[self.info["protocol"]],
         }
 
     def _facts_line(self) -> str:
-        people, seeds = self.info["input"]["subjects"], len(self.info["seeds"])
+        seeds = len(self.info["seeds"])
         parts = [f"Task {self.info['task']}"] if self.info["task"] else []
-        parts += [_PROTOCOLS[self.info["protocol"]].partition(":")[0].lower(), f"{self.clips} clips of {people} people"]
+        parts += [
+            PROTOCOLS[self.info["protocol"]].partition(":")[0].lower(),
+            f"{self.clips} clips of {self.people} people",
+        ]
+        parts += [f"tested on {', '.join(self.info['test_corpora'])}"] if "test_corpora" in self.info else []
         parts += [f"{seeds} seed{'s' * (seeds != 1)}", f"dstan {self.info['dstan']}", self.info["created"][:10]]
         return " · ".join(parts)
 
@@ -208,7 +204,7 @@ class Report:
 
     def _paper(self, task: str) -> dict[str, Any]:
         shown = [row for row in self.rows if row.paper]
-        name, clips = DATA_SETS[task]
+        name, clips, _ = DATA_SETS[task]
         return {
             "data_set": name,
             "clips": clips,
@@ -243,6 +239,10 @@ class Report:
             never = [name for name, said in zip(self.classes, result.confusion.sum(0), strict=True) if not said]
             if never:
                 found.append(f"{result.method} never answered {', '.join(never)}.")
+        for corpus, part in self.baseline.per_corpus.items():
+            none = [name for name in self.classes if not (part.predictions["y_true"] == name).any()]
+            if none:
+                found.append(f"{corpus} has no clip of {', '.join(none)}, which counts as 0 in its UF1 and UAR.")
         missing = [name for name in self.info["methods"] if name not in self.run.results]
         if missing:
             found.append(
@@ -251,7 +251,7 @@ class Report:
         return found
 
     def _run_rows(self) -> list[tuple[str, str]]:
-        left_out = {"methods", "components", "classes", "seeds", "warnings"}
+        left_out = {"methods", "components", "classes", "seeds", "warnings", "notes", "apex"}
         shown = {key: value for key, value in self.info.items() if key not in left_out}
         lists = {"classes": self.info["classes"], "seeds": self.info["seeds"]}
         return [*flat({**shown, **lists}).items()]
@@ -268,8 +268,8 @@ def _first_seed(result: Result) -> Any:
     return result.predictions[result.predictions["seed"] == result.predictions["seed"].min()]
 
 
-def _majority(result: Result) -> Result:
-    predictions = tables.majority_predictions(result.predictions, result.classes)
+def _majority(result: Result, counts: Mapping[str, int]) -> Result:
+    predictions = tables.majority_predictions(result.predictions, result.classes, counts)
     return Result(BASELINE, result.classes, predictions, (), result.folder)
 
 

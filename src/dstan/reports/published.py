@@ -7,14 +7,30 @@ context, never a test.
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import NamedTuple
 
 REFERENCE = (
     "Y. Wang, Y. Huang, C. Liu, X. Gu, D. Yang, S. Wang and B. Zhang, “Micro Expression Recognition via Dual-Stream "
     "Spatiotemporal Attention Network”, Journal of Healthcare Engineering, 2021"
 )
 
-# The paper's name of the data set that a task reproduces, and the clips that the paper counts in it.
-DATA_SETS = MappingProxyType({"smic-3": ("SMIC", 164), "casme-4": ("CASME", 172), "casme2-5": ("CASME II", 246)})
+
+class DataSet(NamedTuple):
+    """What the paper measured on: its name there, the clips that it counts, and the one corpus that this is."""
+
+    name: str
+    clips: int
+    corpus: str
+
+
+# By the task that reproduces it.
+DATA_SETS = MappingProxyType(
+    {
+        "smic-3": DataSet("SMIC", 164, "smic-hs"),
+        "casme-4": DataSet("CASME", 172, "casme"),
+        "casme2-5": DataSet("CASME II", 246, "casme2"),
+    }
+)
 
 # Method: (accuracy, F1) on SMIC, CASME and CASME II; F1 is the harmonic mean of macro-precision and macro-recall.
 # Tables 1, 2 and 4; DSTAN-Average from Table 3.
@@ -49,20 +65,22 @@ _PRECISION_RECALL: dict[str, tuple[tuple[float, float], ...]] = {
 }
 
 
-def paper_scores(task: str) -> dict[str, dict[str, float]]:
-    """Return what the paper prints for a task.
+def paper_scores(task: str, corpus: str) -> dict[str, dict[str, float]]:
+    """Return what the paper prints for a task on the one corpus that it used.
 
     Parameters
     ----------
     task
         A task's name, such as ``"casme2-5"``.
+    corpus
+        The corpus that was evaluated, or several joined by ", ", as in ``run.json``.
 
     Returns
     -------
     For each method with a figure, its scores under the names of :mod:`dstan.metrics` (``accuracy``, ``f1_le_ngo``,
-    ``precision``, ``recall``); empty where the task is none of the paper's.
+    ``precision``, ``recall``); empty where the task is none of the paper's, or was run on another corpus.
     """
-    if task not in DATA_SETS:
+    if task not in DATA_SETS or DATA_SETS[task].corpus != corpus:
         return {}
     column = list(DATA_SETS).index(task)
     scores: dict[str, dict[str, float]] = {}

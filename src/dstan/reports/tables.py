@@ -16,6 +16,8 @@ from dstan.evaluation.statistics import RESAMPLES, confusions_by_subject
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dstan.evaluation import Result
+
 SCORES = {
     "uf1": "UF1",
     "accuracy": "Accuracy",
@@ -73,8 +75,63 @@ class Curves:
     accuracy: Sequence[Sequence[float]]
 
 
-def majority_predictions(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Return the same clips with, as prediction, the most frequent class of the other folds.
+@dataclass(frozen=True)
+class CorpusRow:
+    """One corpus of several.
+
+    Parameters
+    ----------
+    corpus
+        Its name.
+    clips, subjects
+        How many were tested.
+    rows
+        The methods' scores on it, in the order of the whole, the baseline last.
+    """
+
+    corpus: str
+    clips: int
+    subjects: int
+    rows: Sequence[ScoreRow]
+
+
+def score_row(result: Result, paper: Mapping[str, float] | None = None, *, baseline: bool = False) -> ScoreRow:
+    """Return one method's scores with their intervals.
+
+    Parameters
+    ----------
+    result
+        What the method scored.
+    paper
+        What the paper prints for it.
+    baseline
+        Whether it is the majority baseline.
+    """
+    scores = {name: Interval(value, *result.intervals[name]) for name, value in result.scores.items()}
+    return ScoreRow(result.method, scores, paper or {}, baseline)
+
+
+def by_corpus(results: Sequence[Result]) -> list[CorpusRow]:
+    """Return every method's scores on each corpus; nothing where predictions are of one corpus.
+
+    Parameters
+    ----------
+    results
+        The methods, the majority baseline last.
+    """
+    return [
+        CorpusRow(
+            corpus,
+            clips=int((part.predictions["seed"] == part.predictions["seed"].min()).sum()),
+            subjects=part.predictions["subject"].nunique(),
+            rows=[score_row(one.per_corpus[corpus], baseline=one is results[-1]) for one in results],
+        )
+        for corpus, part in results[-1].per_corpus.items()
+    ]
+
+
+def majority_predictions(predictions: pd.DataFrame, classes: Sequence[str], counts: Mapping[str, int]) -> pd.DataFrame:
+    """Return the same clips with, as prediction, the most frequent class of what each fold was fitted on.
 
     Parameters
     ----------
@@ -82,12 +139,13 @@ def majority_predictions(predictions: pd.DataFrame, classes: Sequence[str]) -> p
         The rows of ``predictions.csv``.
     classes
         The classes; the first of equally frequent ones is taken.
+    counts
+        Clips of each class in the whole input; all but those of a fold's test part are what it was fitted on.
     """
     rows = predictions.copy()
-    for (_, fold), test in rows.groupby(["seed", "fold"], sort=False):
-        others = predictions[(predictions["seed"] == test["seed"].iloc[0]) & (predictions["fold"] != fold)]
-        counts = [int((others["y_true"] == name).sum()) for name in classes]
-        rows.loc[test.index, "y_pred"] = classes[int(np.argmax(counts))]
+    for _, test in rows.groupby(["seed", "fold"], sort=False):
+        others = [counts[name] - int((test["y_true"] == name).sum()) for name in classes]
+        rows.loc[test.index, "y_pred"] = classes[int(np.argmax(others))]
     return rows
 
 
