@@ -79,6 +79,26 @@ def test_two_folders_of_raw_frames_are_both_named(tmp_path):
     assert len(survey(tmp_path / "copy").clips) == 4
 
 
+def test_the_selected_frames_are_used_where_the_whole_recordings_lie_beside_them(tmp_path):
+    casme2(tmp_path)
+    casme2(tmp_path, tree="CASME2_RAW/CASME2-RAW")
+    found = survey(tmp_path)
+    assert found.clips[0].path == tmp_path / "CASME2_RAW_selected" / "sub01" / "EP02_01f"
+    assert any("CASME2-RAW: these raw frames are not used" in line for line in said(found, "note"))
+    shutil.rmtree(tmp_path / "CASME2_RAW_selected")
+    assert len(survey(tmp_path).clips) == 4
+
+
+def test_objective_classes_are_read_from_the_table_beside(tmp_path):
+    casme2(tmp_path)
+    rows = [(1, "EP02_01f", 3), ("04", "EP12_01f", 4)]
+    write_table(tmp_path / "CASME2-ObjectiveClasses.xlsx", rows, ("Subject", "Filename", "Objective Class"))
+    found = {clip.clip_id: clip.annotation["Objective Classes"] for clip in survey(tmp_path).clips}
+    assert found == {"EP02_01f": "3", "EP19_05f": "", "EP12_01f": "4", "EP01_02": ""}
+    clips = load_corpus("casme2", tmp_path, task="casme2-7")
+    assert {clip.clip_id: clip.label for clip in clips} == {"EP02_01f": "III", "EP12_01f": "IV"}
+
+
 def test_another_corpus_is_not_taken_for_this_one(tmp_path):
     casme2(tmp_path)
     shutil.rmtree(tmp_path / "CASME2_RAW_selected")

@@ -5,6 +5,17 @@ Each is one file with a declaration and a ``survey`` function, and one row of :d
 
 from dstan.corpora.check import Report, check_corpus
 from dstan.corpora.corpus import Corpus, Finding, Options, Survey
-from dstan.corpora.registry import CORPORA, load_corpus
+from dstan.corpora.loading import load_corpora, load_corpus
+from dstan.corpora.registry import CORPORA
 
-__all__ = ["CORPORA", "Corpus", "Finding", "Options", "Report", "Survey", "check_corpus", "load_corpus"]
+__all__ = [
+    "CORPORA",
+    "Corpus",
+    "Finding",
+    "Options",
+    "Report",
+    "Survey",
+    "check_corpus",
+    "load_corpora",
+    "load_corpus",
+]

@@ -26,12 +26,15 @@ class Shape:
         Where a frame is, below the corpus's root, for messages.
     tree
         What the tree itself is called, where its children do not tell it from another.
+    second
+        What a tree is called that is taken only where there is no other, as the corpus comes with more than one.
     """
 
     levels: tuple[re.Pattern[str], ...]
     frame: re.Pattern[str]
     example: str
     tree: re.Pattern[str] | None = None
+    second: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,8 @@ def choose_tree(survey: Survey, shape: Shape, frames: str | None, title: str) ->
             where=survey.root,
             hint=f"Name the folder that holds {shape.example}",
         )
+    if shape.second:
+        chosen = [tree for tree in chosen if not shape.second.fullmatch(tree.path.name)] or chosen
     if len(chosen) > 1:
         raise CorpusError(
             f"{len(chosen)} folders hold {wanted} frames: {', '.join(str(tree.path) for tree in chosen)}",
@@ -114,8 +119,9 @@ def choose_tree(survey: Survey, shape: Shape, frames: str | None, title: str) ->
     tree = chosen[0]
     if tree.path.name == tree.path.parent.name:
         survey.tell("note", tree.path, "the folder lies in a folder of the same name, as the archive unpacks")
-    if len(found) > 1:
-        survey.tell("note", tree.path, f"{wanted} frames are used; both raw and cropped ones are here")
+    for other in found:
+        if other is not tree:
+            survey.tell("note", other.path, f"these {'cropped' if other.cropped else 'raw'} frames are not used")
     return tree
 
 

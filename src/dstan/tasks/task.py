@@ -1,15 +1,11 @@
-"""Tasks: which annotated emotions make which classes.
-
-A task names its classes in the order of every table, and for each corpus that it serves the column that it reads, the
-class of each word in it, the words that it leaves out on purpose, and the counts that a complete copy must give.
-"""
+"""What a task is, and how it gives clips their classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from dstan._registry import look_up, nearest_first
+from dstan._registry import nearest_first
 from dstan.clips import Clip, ClipSet, Skipped
 from dstan.errors import ClipError, ConfigError
 
@@ -27,13 +23,20 @@ class Source:
     dropped
         Words that the task knows and leaves out.
     expected
-        Clips of each class in a complete copy, for each edition of the coding table.
+        Clips of each class in a complete copy, for each edition of the coding table; "" stands for any edition.
+    excluded
+        Clips that the task leaves out by name, (subject, clip id), and why.
     """
 
     column: str
     mapping: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     expected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    excluded: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def counts_of(self, edition: str) -> Mapping[str, int]:
+        """Return the clips of each class in a complete copy; empty where they are not known for that edition."""
+        return self.expected.get(edition) or self.expected.get("", {})
 
     def word(self, clip: Clip) -> str:
         """Return what the table says about a clip, in lower case and with single spaces."""
@@ -45,8 +48,10 @@ class Source:
         Raises
         ------
         ClipError
-            If the clip has no word for it, or one that the task leaves out or does not know.
+            If the clip is left out by name, has no word, or has one that the task leaves out or does not know.
         """
+        if (clip.subject, clip.clip_id) in self.excluded:
+            raise ClipError(f"left out by name: {self.excluded[clip.subject, clip.clip_id]}", where=clip)
         written = clip.annotation.get(self.column, "").strip()
         row = f" ({clip.annotation['Row']})" if "Row" in clip.annotation else ""
         word = self.word(clip)
@@ -74,37 +79,17 @@ class Task:
         The classes in the order of every table; empty where they are the labels present, sorted.
     sources
         How each corpus that it serves is read.
+    together
+        The corpora that it is defined on as one set; empty where it serves one at a time.
     """
 
     name: str
     classes: tuple[str, ...]
     sources: Mapping[str, Source]
+    together: tuple[str, ...] = ()
 
 
-_CASME2_5 = ("happiness", "disgust", "repression", "surprise", "others")
-
-TASKS: dict[str, Task] = {
-    "casme2-5": Task(
-        name="casme2-5",
-        classes=_CASME2_5,
-        sources={
-            "casme2": Source(
-                column="Estimated Emotion",
-                mapping={**{name: name for name in _CASME2_5}, "other": "others"},
-                dropped=("sadness", "fear"),
-                expected={
-                    "20140508": {"happiness": 32, "disgust": 63, "repression": 27, "surprise": 25, "others": 99},
-                    "20190701": {"happiness": 32, "disgust": 63, "repression": 27, "surprise": 28, "others": 99},
-                },
-            )
-        },
-    ),
-    "as-labelled": Task(name="as-labelled", classes=(), sources={"folder": Source(column="label")}),
-}
-"""The known tasks by name; ``as-labelled`` makes a class of every label of the user's own data."""
-
-
-def apply_task(clips: ClipSet, task: Task | str) -> ClipSet:
+def apply_task(clips: ClipSet, task: Task) -> ClipSet:
     """Give each clip its class under a task.
 
     Parameters
@@ -112,7 +97,7 @@ def apply_task(clips: ClipSet, task: Task | str) -> ClipSet:
     clips
         Clips with their annotation, as a loader returns them.
     task
-        A task or the name of one.
+        The task.
 
     Returns
     -------
@@ -121,13 +106,12 @@ def apply_task(clips: ClipSet, task: Task | str) -> ClipSet:
 
     Raises
     ------
-    UnknownNameError
-        If no task has that name.
     ConfigError
         If the task does not serve one of the corpora.
     """
-    task = look_up("task", task, TASKS) if isinstance(task, str) else task
-    _check_served(clips, task)
+    for corpus in dict.fromkeys(clip.corpus for clip in clips):
+        if corpus not in task.sources:
+            raise ConfigError(f"task {task.name} does not serve the corpus {corpus}, only {', '.join(task.sources)}")
     labelled: list[Clip] = []
     skipped: list[Skipped] = []
     for clip in clips:
@@ -136,14 +120,15 @@ def apply_task(clips: ClipSet, task: Task | str) -> ClipSet:
         except ClipError as error:
             skipped.append(Skipped(*clip.key, stage="task", reason=error.what))
     classes = task.classes or tuple(sorted({clip.label for clip in labelled if clip.label is not None}))
-    return ClipSet(tuple(labelled), classes=classes, skipped=clips.skipped + tuple(skipped), task=task.name)
+    return replace(
+        clips, clips=tuple(labelled), classes=classes, skipped=clips.skipped + tuple(skipped), task=task.name
+    )
 
 
-def _check_served(clips: ClipSet, task: Task) -> None:
-    for corpus in dict.fromkeys(clip.corpus for clip in clips):
-        if corpus not in task.sources:
-            others = [name for name, other in TASKS.items() if corpus in other.sources]
-            raise ConfigError(
-                f"task {task.name} does not serve the corpus {corpus}, only {', '.join(task.sources)}",
-                hint=f"Tasks of {corpus}: {', '.join(others) or 'none'}",
-            )
+def differences(counts: Mapping[str, int], expected: Mapping[str, int]) -> str:
+    """Say which counts differ from those of a complete copy: "98 others of 99, 24 surprise of 25"; "" if none does."""
+    return ", ".join(
+        f"{counts.get(name, 0)} {name} of {number}"
+        for name, number in expected.items()
+        if counts.get(name, 0) != number
+    )

@@ -1,0 +1,83 @@
+"""Where the user's copies lie, when no command says it: an environment variable, or else the user's own settings.
+
+``DSTAN_CASME2_ROOT=/data/CASME2`` names one copy; ``config.toml`` names any number of them::
+
+    [corpora]
+    casme2 = "/data/CASME2"
+    smic-hs = "/data/SMIC"
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dstan._registry import look_up
+from dstan.config import read_toml
+from dstan.corpora.registry import CORPORA
+from dstan.errors import ConfigError, CorpusNotFoundError
+
+
+def settings_file() -> Path:
+    """Return ``$XDG_CONFIG_HOME/dstan/config.toml``, or else that below ``~/.config``."""
+    home = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(home) if home else Path.home() / ".config") / "dstan" / "config.toml"
+
+
+def variable(corpus: str) -> str:
+    """Return the environment variable that names a corpus's folder: ``DSTAN_SMIC_HS_ROOT``."""
+    return f"DSTAN_{corpus.upper().replace('-', '_')}_ROOT"
+
+
+def known_root(corpus: str) -> tuple[Path, str] | None:
+    """Return where the user says that a corpus lies, and who says so; None where nothing does.
+
+    Parameters
+    ----------
+    corpus
+        A name of :data:`CORPORA`.
+
+    Raises
+    ------
+    ConfigError
+        If the settings file cannot be understood or names an unknown corpus.
+    """
+    named = os.environ.get(variable(corpus))
+    if named:
+        return Path(named).expanduser(), variable(corpus)
+    file = settings_file()
+    roots = _roots(file) if file.is_file() else {}
+    return (Path(roots[corpus]).expanduser(), str(file)) if corpus in roots else None
+
+
+def root_of(corpus: str) -> Path:
+    """Return where the user says that a corpus lies.
+
+    Raises
+    ------
+    CorpusNotFoundError
+        If nothing says it.
+    ConfigError
+        As :func:`known_root`.
+    """
+    known = known_root(corpus)
+    if known is None:
+        raise CorpusNotFoundError(
+            f"where is {corpus}?",
+            hint=f'Give --root DIR, set {variable(corpus)}, or write {corpus} = "DIR" below [corpora] '
+            f"in {settings_file()}",
+        )
+    return known[0]
+
+
+def _roots(file: Path) -> dict[str, str]:
+    document = read_toml(file)
+    roots = document.get("corpora", {})
+    if set(document) - {"corpora"} or not isinstance(roots, Mapping):
+        raise ConfigError("knows one table, [corpora], with a folder for each name", where=file)
+    for name, folder in roots.items():
+        look_up("corpus", name, CORPORA)
+        if not isinstance(folder, str) or not folder:
+            raise ConfigError(f"{name} must be a folder's path in quotes", where=file)
+    return dict(roots)
