@@ -43,6 +43,12 @@ from dstan.facs import CodedUnit, parse_action_units
         ("R14+17+soft focus", ["R14", "17"]),
         ("T18+39", ["T18", "39"]),
         ("A1B+A2C", ["A1B", "A2C"]),
+        ("12L", ["L12"]),
+        ("4R+7", ["R4", "7"]),
+        ("AU4(k)+L7", ["4(k)", "L7"]),
+        ("AUR2+12(k)+45", ["R2", "12(k)", "45"]),
+        ("AUL10 (K)+4", ["L10(k)", "4"]),
+        ("4（k）?", ["4(k)?"]),  # noqa: RUF001
     ],
 )
 def test_every_form_that_coders_use_is_read(text, units):
@@ -52,9 +58,12 @@ def test_every_form_that_coders_use_is_read(text, units):
 def test_a_unit_is_a_structure():
     assert parse_action_units("R14C?+?") == (CodedUnit(14, "R", "C", doubt=True), CodedUnit(None, doubt=True))
     assert parse_action_units("2A/B") == (CodedUnit(2, "", "A/B"),)
+    assert parse_action_units("AU4(k)+L7") == (CodedUnit(4, static=True), CodedUnit(7, "L"))
 
 
-@pytest.mark.parametrize(("text", "named"), [("4+smile", "smile"), ("none", "none"), ("123", "123"), ("14L", "L")])
+@pytest.mark.parametrize(
+    ("text", "named"), [("4+smile", "smile"), ("none", "none"), ("123", "123"), ("14X", "X"), ("L14R+k", "k")]
+)
 def test_what_cannot_be_read_is_named(text, named):
     with pytest.raises(ValueError, match=f"'{named}' is no action unit"):
         parse_action_units(text)

@@ -1,7 +1,7 @@
 """Action units as coders write them, read into a structure.
 
 The Facial Action Coding System numbers what the face does; a code is a number with what the coder added to it: the side
-of the face, the intensity A (trace) to E (maximum), a doubt.
+of the face, the intensity A (trace) to E (maximum), a doubt, that the unit does not move.
 """
 
 from __future__ import annotations
@@ -28,32 +28,38 @@ class CodedUnit:
         "A" to "E", or "A/B" where the coder was between two; "" where none was coded.
     doubt
         Whether the coder was unsure: "?", or one of several alternatives ("12 or 14", "12/14").
+    static
+        Whether the unit is there all the time and does not move: "(k)" in 4DME. It is then no part of the expression.
     """
 
     number: int | None
     side: Side = ""
     intensity: str = ""
     doubt: bool = False
+    static: bool = False
 
     def __str__(self) -> str:
         number = "" if self.number is None else str(self.number)
-        return f"{self.side}{number}{self.intensity}{'?' * self.doubt}"
+        return f"{self.side}{number}{self.intensity}{'(k)' * self.static}{'?' * self.doubt}"
 
 
 _UNIT = re.compile(
-    r"(?:(?P<side>left|right|a\s*/\s*[lr]|[lratb])\s*)?(?:au\s*)?(?P<number>\d{1,2})(?!\d)"
-    r"(?P<intensity>[a-e](?![a-z])(?:\s*/\s*[a-e](?![a-z0-9]))?)?\s*(?P<doubt>\?)?",
+    r"(?:au\s*)?(?:(?P<side>left|right|a\s*/\s*[lr]|[lratb])\s*)?(?:au\s*)?(?P<number>\d{1,2})(?!\d)"
+    r"(?:(?P<intensity>[a-e](?![a-z])(?:\s*/\s*[a-e](?![a-z0-9]))?)|(?P<behind>[lr])(?![a-z0-9]))?"
+    r"(?P<static>k(?![a-z0-9]))?\s*(?P<doubt>\?)?",
     re.IGNORECASE,
 )
+_STATIC = re.compile(r"\s*[(（]\s*k\s*[)）]", re.IGNORECASE)  # noqa: RUF001
 _REMARKS = re.compile(r"[()（）]|\bref(?=[\s(])|\bsoft focus\b", re.IGNORECASE)  # noqa: RUF001
 _ALONE = re.compile(r"\?")
 _BETWEEN = re.compile(r"\s*(?:\bor\b|[+,;&/、，；＋\s])\s*", re.IGNORECASE)  # noqa: RUF001
 
 
 def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
-    """Read what a coder wrote: ``4``, ``R14+?``, ``(R6 or R12)+R15``, ``4A/B``, ``T18+ref(7B)``, ``AU4, 7``, ``R4，5``.
+    """Read what a coder wrote: ``4``, ``R14+?``, ``12L``, ``(R6 or R12)+R15``, ``4A/B``, ``AU4(k)+L7``, ``R4，5``.
 
-    That a unit was judged by reference to another (``ref``), or the picture out of focus, is passed over.
+    A unit that was there all the time, ``(k)``, is among the units and marked so. That a unit was judged by reference
+    to another (``ref``), or the picture out of focus, is passed over.
 
     Parameters
     ----------
@@ -69,7 +75,7 @@ def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
     ValueError
         If something in it cannot be read; the message names it.
     """
-    text = _REMARKS.sub(" ", text).strip().rstrip("+,; ")
+    text = _REMARKS.sub(" ", _STATIC.sub("k", text)).strip().rstrip("+,; ")
     if text in ("", "/", "-", "\\"):
         return ()
     found: list[CodedUnit] = []
@@ -95,6 +101,9 @@ def _unit(match: re.Match[str], *, doubt: bool) -> CodedUnit:
     parts = match.groupdict()
     if not parts:
         return CodedUnit(None, doubt=True)
-    side, intensity = (re.sub(r"\s", "", parts[name] or "").upper() for name in ("side", "intensity"))
+    side, intensity = (
+        re.sub(r"\s", "", text or "").upper() for text in (parts["side"] or parts["behind"], parts["intensity"])
+    )
     side = {"LEFT": "L", "RIGHT": "R"}.get(side, side)
-    return CodedUnit(int(parts["number"]), cast("Side", side), intensity, doubt or parts["doubt"] is not None)
+    doubt, static = doubt or parts["doubt"] is not None, parts["static"] is not None
+    return CodedUnit(int(parts["number"]), cast("Side", side), intensity, doubt, static)
