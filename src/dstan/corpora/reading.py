@@ -157,7 +157,7 @@ class TableReader:
 
     def _read_rows(self, survey: Survey, tree: Tree, table: Table) -> None:
         entries = list(self._entries(survey, table))
-        used = {tree.path.joinpath(*self.folder(entry.subject, entry.cells)): entry for entry in entries}
+        used = {tree.named(self.folder(entry.subject, entry.cells)): entry for entry in entries}
         for entry in entries:
             try:
                 clip = self._clip(survey, tree, entry, used)
@@ -257,13 +257,13 @@ class TableReader:
     def _find_folder(self, survey: Survey, tree: Tree, entry: Entry, used: Mapping[Path, Entry]) -> Path:
         """Return the folder that a row names, or else the only one with a name alike that no other name uses."""
         parts = self.folder(entry.subject, entry.cells)
-        named, found = tree.path.joinpath(*parts), tree.folder(parts, self.alike)
+        named, found = tree.named(parts), tree.folder(parts, self.alike)
         other = used.get(found)
         if found == named or not found.is_dir():
             return named
         if other is not None and self.folder(other.subject, other.cells) != parts:
             return named
-        survey.tell("note", entry, f"its folder is called {found.relative_to(tree.path)}")
+        survey.tell("note", entry, f"its folder is called {'/'.join(found.parts[-len(parts) :])}")
         return found
 
     def _files(self, folder: Path, tree: Tree) -> dict[int, str]:

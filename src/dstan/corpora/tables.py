@@ -134,7 +134,7 @@ def _read_workbook(path: Path) -> list[list[list[str]]]:
     from python_calamine import CalamineError, load_workbook
 
     try:
-        with load_workbook(path) as book:
+        with load_workbook(io.BytesIO(path.read_bytes())) as book:
             names = book.sheet_names
             return [
                 [

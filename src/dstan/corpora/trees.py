@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dstan.corpora import places
@@ -28,6 +28,9 @@ class Shape:
         What the tree itself is called, where its children do not tell it from another.
     second
         What a tree is called that is taken only where there is no other, as the corpus comes with more than one.
+    parts
+        What a tree, or a folder above it, is called that holds a part of the corpus; the first group names the part.
+        Trees of different parts are read as one.
     """
 
     levels: tuple[re.Pattern[str], ...]
@@ -35,6 +38,7 @@ class Shape:
     example: str
     tree: re.Pattern[str] | None = None
     second: re.Pattern[str] | None = None
+    parts: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,29 @@ class Tree:
         What lies below it.
     cropped
         Whether its frames are the corpus's own crops.
+    more
+        Further folders, where the tree lies in several.
     """
 
     path: Path
     shape: Shape = field(repr=False)
     cropped: bool
+    more: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All its folders."""
+        return self.path, *self.more
 
     def leaves(self) -> Iterator[Path]:
         """Yield every folder of frames, in the order of their names."""
-        yield from _below(self.path, self.shape.levels)
+        for path in self.paths:
+            yield from _below(path, self.shape.levels)
+
+    def named(self, parts: tuple[str, ...]) -> Path:
+        """Return the folder of a clip under the very names that a table gives; it need not be there."""
+        named = [path.joinpath(*parts) for path in self.paths]
+        return next((folder for folder in named if folder.is_dir()), named[0])
 
     def folder(self, parts: tuple[str, ...], alike: Callable[[str], str] = str.casefold) -> Path:
         """Return the folder of a clip, or the only one whose name is alike.
@@ -69,13 +87,8 @@ class Tree:
         alike
             Maps names that mean the same to the same text.
         """
-        path = self.path
-        for part in parts:
-            if not (path / part).is_dir():
-                like = [folder for folder in places.folders(path) if alike(folder.name) == alike(part)]
-                part = like[0].name if len(like) == 1 else part
-            path = path / part
-        return path
+        found = [_resolve(path, parts, alike) for path in self.paths]
+        return next((folder for folder in found if folder.is_dir()), found[0])
 
 
 def choose_tree(survey: Survey, shape: Shape, frames: str | None, title: str) -> Tree:
@@ -110,6 +123,8 @@ def choose_tree(survey: Survey, shape: Shape, frames: str | None, title: str) ->
         )
     if shape.second:
         chosen = [tree for tree in chosen if not shape.second.fullmatch(tree.path.name)] or chosen
+    if shape.parts:
+        chosen = _join(chosen, shape.parts)
     if len(chosen) > 1:
         raise CorpusError(
             f"{len(chosen)} folders hold {wanted} frames: {', '.join(str(tree.path) for tree in chosen)}",
@@ -120,9 +135,20 @@ def choose_tree(survey: Survey, shape: Shape, frames: str | None, title: str) ->
     if tree.path.name == tree.path.parent.name:
         survey.tell("note", tree.path, "the folder lies in a folder of the same name, as the archive unpacks")
     for other in found:
-        if other is not tree:
+        if other.path not in tree.paths:
             survey.tell("note", other.path, f"these {'cropped' if other.cropped else 'raw'} frames are not used")
     return tree
+
+
+def _join(trees: list[Tree], parts: re.Pattern[str]) -> list[Tree]:
+    """Make one tree of several that hold different parts each."""
+    known = [
+        next((match[1].casefold() for name in reversed(tree.path.parts) if (match := parts.fullmatch(name))), None)
+        for tree in trees
+    ]
+    if None in known or len(set(known)) < len(trees):
+        return trees
+    return [replace(trees[0], more=tuple(tree.path for tree in trees[1:]))]
 
 
 def _recognise(folder: Path, shape: Shape) -> Tree | None:
@@ -144,6 +170,15 @@ def _recognise(folder: Path, shape: Shape) -> Tree | None:
 
 def _says_cropped(folder: Path) -> bool:
     return "crop" in folder.name.casefold()
+
+
+def _resolve(path: Path, parts: tuple[str, ...], alike: Callable[[str], str]) -> Path:
+    for part in parts:
+        if not (path / part).is_dir():
+            like = [folder for folder in places.folders(path) if alike(folder.name) == alike(part)]
+            part = like[0].name if len(like) == 1 else part
+        path = path / part
+    return path
 
 
 def _below(folder: Path, levels: tuple[re.Pattern[str], ...]) -> Iterator[Path]:
