@@ -8,7 +8,7 @@ import pytest
 from dstan.errors import UnknownNameError
 from dstan.synthesis import emotions
 from dstan.synthesis.action_units import ACTION_UNITS
-from dstan.synthesis.emotions import PROTOTYPES, STRONGEST, WEAKEST, Expression, draw_expression
+from dstan.synthesis.emotions import PROTOTYPES, STRONGEST, WEAKEST, WORDS, Expression, draw_expression
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,36 @@ def test_emotions_show_their_prototypes_and_overlap(monkeypatch: pytest.MonkeyPa
     assert 4 in seen["disgust"]
     assert 4 in seen["others"]
     assert {15, 17} <= set(seen["repression"])
+
+
+@pytest.mark.parametrize(
+    ("word", "usual"),
+    [("anger", 4), ("contempt", 14), ("tense", 4), ("sadness", 1), ("fear", 1), ("positive", 12), ("negative", 4)],
+)
+def test_other_corpora_s_emotions_show_what_their_coders_saw(word: str, usual: int) -> None:
+    seen = Counter(au for seed in range(150) for au in draw_expression(word, seed).intensities)
+    assert seen.most_common(1)[0][0] == usual
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_of_a_table_can_be_drawn_in_small_letters_and_large(word: str) -> None:
+    assert draw_expression(word.title(), 1) == draw_expression(word, 1) == draw_expression(WORDS[word], 1)
+
+
+def test_negative_is_drawn_from_several_emotions() -> None:
+    seen = {au for seed in range(150) for au in draw_expression("negative", seed).intensities}
+    assert {1, 4, 9, 10, 15, 23} <= seen
+
+
+def test_joined_emotions_are_shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emotions, "AMBIGUITY", 0.0)
+    drawn = [set(draw_expression("Surprise+Positive", seed).intensities) for seed in range(50)]
+    assert all(units & {1, 2, 25, 26} and units & {6, 12} for units in drawn)
+
+
+def test_macro_expressions_are_stronger() -> None:
+    weak, strong = (draw_expression("happiness", 3, strength).intensities for strength in (1.0, 2.0))
+    assert strong == {number: (2 * left, 2 * right) for number, (left, right) in weak.items()}
 
 
 def test_the_same_seed_gives_the_same_expression() -> None:
