@@ -120,7 +120,8 @@ def find_table(root: Path, pattern: re.Pattern[str], coding: str | None, example
             found = [above / name for name in _names(above)[1] if pattern.fullmatch(name)]
     copies = [path for index, path in enumerate(found) if any(filecmp.cmp(path, one, False) for one in found[:index])]
     found = [path for path in found if path not in copies]
-    chosen = [path for path in found if coding is None or coding in path.name]
+    chosen = [path for path in found if coding in (path.name, path.stem)]
+    chosen = chosen or [path for path in found if coding is None or coding in path.name]
     if not found:
         raise CorpusNotFoundError(
             f"no coding table such as {example} is here", where=root, hint="Put it there, or name it with --coding FILE"

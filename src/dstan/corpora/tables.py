@@ -54,7 +54,7 @@ class Table:
         return f"{self.path.name} row {row.number}"
 
 
-def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
+def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = (), sheet: str | None = None) -> Table:
     """Read an ``.xls``, ``.xlsx`` or ``.csv`` table whose header may stand below other text.
 
     Columns are matched without regard to case, spaces and punctuation; of a workbook, the first sheet with all
@@ -66,6 +66,8 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
         The file.
     required, optional
         Names of columns.
+    sheet
+        The sheet to read if there is one of that name.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
     """
     if not path.is_file():
         raise CorpusNotFoundError("there is no such table", where=path)
-    sheets = _read_csv(path) if path.suffix.casefold() in (".csv", ".tsv", ".txt") else _read_workbook(path)
+    sheets = _read_csv(path) if path.suffix.casefold() in (".csv", ".tsv", ".txt") else _read_workbook(path, sheet)
     wanted = {_plain(name) for name in required}
     for lines in sheets:
         for index, line in enumerate(lines[:_HEADER_ROWS]):
@@ -130,12 +132,12 @@ def _no_header(path: Path, sheets: list[list[list[str]]], required: Sequence[str
     )
 
 
-def _read_workbook(path: Path) -> list[list[list[str]]]:
+def _read_workbook(path: Path, sheet: str | None) -> list[list[list[str]]]:
     from python_calamine import CalamineError, load_workbook
 
     try:
         with load_workbook(io.BytesIO(path.read_bytes())) as book:
-            names = book.sheet_names
+            names = [name for name in book.sheet_names if name == sheet] or book.sheet_names
             return [
                 [
                     [_text(cell) for cell in line]
