@@ -108,14 +108,6 @@ def test_corpora_to_test_on_that_make_no_sense(
         make_folds(protocol, [clip.clip for clip in _three()], corpora)
 
 
-def test_recordings_of_the_same_people_are_not_two_corpora() -> None:
-    clips = [clip.clip for clip in [*_of("smic-hs", 3, 0), *_of("smic-vis", 2, 1), *_of("casme2", 2, 2)]]
-    for protocol in ("hde", "cde", "loso"):
-        with pytest.raises(CorpusError, match="smic-hs and smic-vis show the same people"):
-            make_folds(protocol, clips)
-    assert len(make_folds("hde", [clip for clip in clips if clip.corpus != "smic-vis"])) == 2
-
-
 def test_sub01_of_two_corpora_are_two_people() -> None:
     table = pd.DataFrame(
         [(corpus, "sub01", f"c{clip}", 0, "x", said) for corpus, said in (("a", "x"), ("b", "y")) for clip in range(4)],

@@ -7,6 +7,7 @@ import pytest
 from dstan.evaluation import load_run
 from dstan.reports.published import DATA_SETS, paper_scores
 from dstan.reports.tables import difference, learning_curves, majority_predictions, recalls, resampled, subject_rates
+from dstan.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,13 @@ def test_the_papers_f1_is_the_harmonic_mean_of_its_precision_and_recall(task, co
         found = paper_scores(task, corpus)[method]
         mean = 2 * found["precision"] * found["recall"] / (found["precision"] + found["recall"])
         assert found["f1_le_ngo"] == pytest.approx(mean, abs=0.011)
+
+
+@pytest.mark.parametrize("task", DATA_SETS)
+def test_the_papers_data_sets_are_known_tasks_of_that_corpus_with_as_many_clips(task):
+    source = TASKS[task].sources[DATA_SETS[task].corpus]
+    counts = [sum(edition.values()) for edition in source.expected.values()]
+    assert DATA_SETS[task].clips in counts
 
 
 def test_the_paper_is_silent_on_other_tasks_and_corpora():

@@ -48,9 +48,6 @@ References
 .. [2] M. H. Yap et al., "Facial micro-expressions grand challenge 2018 summary", FG 2018.
 """
 
-_SAME_PEOPLE = frozenset({"smic-hs", "smic-vis", "smic-nir", "smic-e"})
-"""Recordings of the same people by several cameras: their subjects are not apart although their corpora are."""
-
 
 def make_folds(protocol: str, clips: Sequence[Clip], test_corpora: Sequence[str] = ()) -> tuple[Fold, ...]:
     """Split labelled clips by a protocol and see that every fold can be learned from.
@@ -75,8 +72,7 @@ def make_folds(protocol: str, clips: Sequence[Clip], test_corpora: Sequence[str]
     ConfigError
         If corpora to test on are named for another protocol than ``hde``.
     CorpusError
-        If a clip has no label, there are too few people or corpora, two corpora show the same people, or a training
-        part has one class only.
+        If a clip has no label, there are too few people or corpora, or a training part has one class only.
     """
     split = look_up("protocol", protocol, PROTOCOLS)
     for clip in clips:
@@ -89,7 +85,6 @@ def make_folds(protocol: str, clips: Sequence[Clip], test_corpora: Sequence[str]
             hint="Leave it out, or use the protocol hde, which tests on some corpora only",
         )
     people = [clip.person for clip in clips]
-    _check_apart({corpus for corpus, _ in people})
     folds = leave_one_corpus_out(people, test_corpora) if test_corpora else split(people)
     for fold in folds:
         labels = {clips[index].label for index in fold.train}
@@ -100,12 +95,3 @@ def make_folds(protocol: str, clips: Sequence[Clip], test_corpora: Sequence[str]
                 hint="Add subjects who show the other classes",
             )
     return folds
-
-
-def _check_apart(corpora: set[str]) -> None:
-    shared = sorted(corpora & _SAME_PEOPLE)
-    if len(shared) > 1:
-        raise CorpusError(
-            f"{' and '.join(shared)} show the same people, who would be on both sides of a fold",
-            hint="Evaluate one of them, or each in a run of its own",
-        )
