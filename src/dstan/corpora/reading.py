@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -166,9 +166,7 @@ class TableReader:
             else:
                 survey.clips.append(clip)
                 used[clip.path] = entry
-        for extra in tree.leaves():
-            if extra not in used:
-                survey.tell("note", extra, "the coding table has no row for this folder", "It is not used")
+        self._tell_extra(survey, [folder for folder in tree.leaves() if folder not in used])
 
     def _entries(self, survey: Survey, table: Table) -> Iterable[Entry]:
         """Group the rows by clip; rows that are no clips are told or left out."""
@@ -263,8 +261,17 @@ class TableReader:
             return named
         if other is not None and self.folder(other.subject, other.cells) != parts:
             return named
-        survey.tell("note", entry, f"its folder is called {'/'.join(found.parts[-len(parts) :])}")
+        self._tell_folder(survey, entry, "/".join(found.parts[-len(parts) :]))
         return found
+
+    def _tell_folder(self, survey: Survey, entry: Entry, found: str) -> None:
+        """Tell of a folder that has another name than in the table."""
+        survey.tell("note", entry, f"its folder is called {found}")
+
+    def _tell_extra(self, survey: Survey, folders: Sequence[Path]) -> None:
+        """Tell of the folders of frames that no row names."""
+        for folder in folders:
+            survey.tell("note", folder, "the coding table has no row for this folder", "It is not used")
 
     def _files(self, folder: Path, tree: Tree) -> dict[int, str]:
         files = numbered_images(folder, tree.shape.frame)

@@ -80,15 +80,39 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
     AnnotationError
         If it cannot be read, or has no header with the required columns (the message names those looked for and found).
     """
-    if not path.is_file():
-        raise CorpusNotFoundError("there is no such table", where=path)
-    sheets = _read_csv(path) if path.suffix.casefold() in (".csv", ".tsv", ".txt") else _read_workbook(path, sheet)
+    sheets = read_sheets(path, sheet)
     wanted = {_plain(name) for name in required}
     for lines in sheets:
         for index, line in enumerate(lines[:_HEADER_ROWS]):
             if wanted <= {_plain(cell) for cell in line}:
                 return _table(path, lines, index, (*required, *optional))
     raise _no_header(path, sheets, required)
+
+
+def read_sheets(path: Path, sheet: str | None = None) -> list[list[list[str]]]:
+    """Read the lines of every sheet of a workbook, or of the one sheet that a CSV file is.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sheet
+        Read this sheet only, if there is one of that name.
+
+    Returns
+    -------
+    Sheets of lines of cells; every cell is text.
+
+    Raises
+    ------
+    CorpusNotFoundError
+        If there is no such file.
+    AnnotationError
+        If it cannot be read.
+    """
+    if not path.is_file():
+        raise CorpusNotFoundError("there is no such table", where=path)
+    return _read_csv(path) if path.suffix.casefold() in (".csv", ".tsv", ".txt") else _read_workbook(path, sheet)
 
 
 def whole_number(text: str) -> int | None:
