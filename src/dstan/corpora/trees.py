@@ -155,9 +155,10 @@ def _recognise(folder: Path, shape: Shape) -> Tree | None:
     """Recognise a tree by the first frame in it, or by its folders where they hold no file at all."""
     if shape.tree and not shape.tree.fullmatch(folder.name):
         return None
-    if not places.folders(folder, shape.levels[0]):
+    children = places.folders(folder, shape.levels[0])
+    if not children:
         return None
-    empty = True
+    empty = next(_below(folder, shape.levels), None) is not None or not any(map(places.folders, children))
     for leaf in _below(folder, shape.levels):
         names = places.some_files(leaf)
         frame = next((name for name in names if shape.frame.fullmatch(name)), None)

@@ -57,11 +57,12 @@ class Cache:
         ClipError
             If a frame is missing, or the annotation does not fit the frames.
         """
-        return self._entry("prepared", recipe.digest(), clip, recipe)
+        apex = [clip.apex] if recipe.apex == "annotated" else []
+        return self._entry("prepared", recipe.digest(), clip, recipe, apex)
 
     def aligned_path(self, clip: Clip, recipe: Recipe) -> Path:
         """Return where a clip's aligned frames are or would be; raises as :meth:`path`."""
-        return self._entry("aligned", recipe.aligned_digest(), clip, recipe)
+        return self._entry("aligned", recipe.aligned_digest(), clip, recipe, [])
 
     def holds(self, clip: Clip, recipe: Recipe) -> bool:
         """Tell whether a prepared clip is there and whole, by its header and length."""
@@ -119,8 +120,8 @@ class Cache:
     def _make(self) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def _entry(self, stage: str, digest: str, clip: Clip, recipe: Recipe) -> Path:
-        identity = digest_of([FORMAT, *_identity(clip), _identity_of_truth(clip, recipe)])
+    def _entry(self, stage: str, digest: str, clip: Clip, recipe: Recipe, more: list[Any]) -> Path:
+        identity = digest_of([FORMAT, *_identity(clip), _identity_of_truth(clip, recipe), *more])
         return self.root / stage / digest / identity[:2] / f"{identity}.safetensors"
 
 

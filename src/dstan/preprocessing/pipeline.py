@@ -19,6 +19,7 @@ from dstan.arrays import Matrix
 from dstan.clips import Clip, PreparedClip
 from dstan.errors import ClipError, DstanError, FrameError
 from dstan.preprocessing.alignment import FIRST_FRAMES, first_face, fit_first_frames, stretch, transform, warp
+from dstan.preprocessing.apex import find_apex
 from dstan.preprocessing.flow import flow_sequence
 from dstan.preprocessing.landmarks import LandmarkSource, landmark_source
 from dstan.preprocessing.recipe import Recipe
@@ -129,10 +130,11 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
 
 
 def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
-    """Interpolate aligned frames in time and estimate their flow.
+    """Find the apex of aligned frames, interpolate them in time and estimate their flow.
 
     Appearance is TIM to ``recipe.steps`` frames. Flow needs a frame more than there are fields, so it is estimated on
-    TIM to ``recipe.steps + 1`` frames, a clip of one frame being repeated.
+    TIM to ``recipe.steps + 1`` frames, a clip of one frame being repeated. Pairs ``onset-apex`` make one field, from
+    the first aligned frame to that of the apex, which no TIM touches.
 
     Parameters
     ----------
@@ -142,22 +144,35 @@ def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
         The clip it came from.
     recipe
         What to do.
+
+    Raises
+    ------
+    AnnotationRangeError
+        If the annotated apex is wanted and is not among the frames.
     """
-    steps = recipe.steps
-    for_flow = np.clip(interpolate(aligned.frames, steps + 1), 0, 255)
-    times, flow_times = None, None
-    if aligned.times is not None:
-        times = interpolate_times(aligned.times, steps)
-        flow_times = interpolate_times(aligned.times, steps + 1)[1:]
+    template = aligned.done["alignment"] == "rigid_first_frame"
+    policy, apex = find_apex(aligned.frames, clip, recipe.apex, template=template)
+    flow, flow_times = _flow(aligned, apex, recipe)
     return PreparedClip(
         clip=clip,
-        appearance=np.clip(interpolate(aligned.frames, steps), 0, 255),
-        flow=flow_sequence(for_flow, recipe.pairs, recipe.flow),
-        appearance_times=times,
+        appearance=np.clip(interpolate(aligned.frames, recipe.steps), 0, 255),
+        flow=flow,
+        appearance_times=None if aligned.times is None else interpolate_times(aligned.times, recipe.steps),
         flow_times=flow_times,
         landmarks=aligned.landmarks,
-        done={**aligned.done, "recipe": recipe.digest()},
+        done={**aligned.done, "apex": {"policy": policy, "frame": apex}, "recipe": recipe.digest()},
     )
+
+
+def _flow(aligned: Aligned, apex: int, recipe: Recipe) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
+    """Return the fields and the seconds of their second frames."""
+    times = aligned.times
+    if recipe.pairs == "onset-apex":
+        pair = aligned.frames[[0, apex]]
+        return flow_sequence(pair, "onset", recipe.flow), None if times is None else times[[apex]]
+    frames = np.clip(interpolate(aligned.frames, recipe.steps + 1), 0, 255)
+    fields = flow_sequence(frames, recipe.pairs, recipe.flow)
+    return fields, None if times is None else interpolate_times(times, recipe.steps + 1)[1:]
 
 
 def _alignment(clip: Clip, recipe: Recipe) -> tuple[str, list[str]]:

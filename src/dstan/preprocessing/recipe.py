@@ -14,7 +14,9 @@ class Recipe(Settings):
     size: int | tuple[int, int] = setting(
         224, "Side of the square crop, or [height, width], in pixels.", low=32, high=1024
     )
-    steps: int = setting(9, "Frames of the appearance stream and fields of the flow stream.", low=1, high=512)
+    steps: int = setting(
+        9, "Frames of the appearance stream and, but for onset-apex, fields of the flow stream.", low=1, high=512
+    )
     alignment: str = setting(
         "rigid_first_frame",
         "One similarity per clip from the first frames; corpus: the corpus's own crops; none: the whole frame.",
@@ -25,7 +27,15 @@ class Recipe(Settings):
     )
     flow: str = setting("farneback", "Optical flow algorithm.", choices=("farneback", "tvl1", "dis"))
     pairs: str = setting(
-        "adjacent", "Flow between neighbouring frames, or from the first to each.", choices=("adjacent", "onset")
+        "adjacent",
+        "Flow between neighbouring frames, from the first to each, or one field from the first to the apex.",
+        choices=("adjacent", "onset", "onset-apex"),
+    )
+    apex: str = setting(
+        "annotated",
+        "Which frame is the apex: the annotated one, estimated where there is none; always estimated from motion; or "
+        "the middle between onset and offset.",
+        choices=("annotated", "estimated", "midpoint"),
     )
 
     @property
