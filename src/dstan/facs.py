@@ -52,7 +52,7 @@ _UNIT = re.compile(
 _STATIC = re.compile(r"\s*[(（]\s*k\s*[)）]", re.IGNORECASE)  # noqa: RUF001
 _REMARKS = re.compile(r"[()（）]|\bref(?=[\s(])|\bsoft focus\b", re.IGNORECASE)  # noqa: RUF001
 _ALONE = re.compile(r"\?")
-_BETWEEN = re.compile(r"\s*(?:\bor\b|[+,;&/、，；＋\s])\s*", re.IGNORECASE)  # noqa: RUF001
+_BETWEEN = re.compile(r"\s*(?:(?<![a-z])or(?![a-z])|[+,;&/、，；＋\s])\s*", re.IGNORECASE)  # noqa: RUF001
 
 
 def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
@@ -64,7 +64,7 @@ def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
     Parameters
     ----------
     text
-        A cell of a coding table. Empty cells and ``/`` or ``-`` alone mean that nothing was coded.
+        A cell of a coding table. Empty cells and ``/``, ``-`` or ``NULL`` alone mean that nothing was coded.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
         If something in it cannot be read; the message names it.
     """
     text = _REMARKS.sub(" ", _STATIC.sub("k", text)).strip().rstrip("+,; ")
-    if text in ("", "/", "-", "\\"):
+    if text.casefold() in ("", "/", "-", "\\", "null"):
         return ()
     found: list[CodedUnit] = []
     either = False
