@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,15 @@ from dstan._progress import Progress, silent
 from dstan._registry import look_up
 from dstan.errors import ConfigError, CorpusError, DstanError
 from dstan.synthesis.coding import code_events
+from dstan.synthesis.damage import Damage, choose_damages, write_damaged
 from dstan.synthesis.drawing import Task, draw_video
-from dstan.synthesis.layouts import LAYOUTS, Layout, PlannedVideo
+from dstan.synthesis.layouts import LAYOUTS, Layout
 
 FORMAT = 2
 """Version of the drawing: a twin begun by another version is not continued."""
 SMALLEST = (160, 120)
+FINISHED = Path("truth", "finished.json")
+"""Written last: the tables, and what was damaged."""
 
 
 def synthesize(
@@ -32,6 +35,7 @@ def synthesize(
     seed: int = 0,
     workers: int | None = None,
     cropped: bool = False,
+    damage: Iterable[str] = (),
     progress: Progress = silent,
 ) -> Path:
     """Write a synthetic twin of a corpus in that corpus's own layout, and the truth below ``OUT/truth``.
@@ -54,6 +58,8 @@ def synthesize(
         Processes; None for one a core, 0 for this one.
     cropped
         Write the corpus's own crops too.
+    damage
+        Names of defects to make when all is drawn: some of :data:`~dstan.synthesis.damage.DAMAGES`.
     progress
         Called as videos are finished.
 
@@ -64,22 +70,26 @@ def synthesize(
     Raises
     ------
     UnknownNameError
-        If that corpus's layout cannot be written.
+        If that corpus's layout cannot be written, or there is no such damage.
     ConfigError
-        If the numbers do not fit, or crops are asked of a corpus without them.
+        If the numbers do not fit, or crops or damage are asked of a corpus that cannot have them.
     CorpusError
         If ``out`` holds anything else.
     """
     layout = look_up("corpus to synthesise", corpus, LAYOUTS)
     _check(layout, size, cropped)
+    damages = choose_damages(layout, damage)
     videos = layout.plan(subjects, clips, seed)
     out = Path(out)
     tasks = [Task(out, corpus, video, size or video.size or layout.size, seed, cropped) for video in videos]
-    _open(out, _description(layout, tasks, seed))
+    _open(out, _description(layout, tasks, seed, damages))
+    if (out / FINISHED).exists():
+        progress("synth", len(tasks), len(tasks))
+        return out
     _draw(tasks, workers, progress)
-    finished = out / "truth" / "finished.json"
-    if not finished.exists():
-        _atomic.write_json(finished, _finish(out, layout, videos, seed))
+    tables, damaged = write_damaged(out, layout, code_events(layout, videos, seed), seed, damages)
+    names = [table.relative_to(out).as_posix() for table in tables]
+    _atomic.write_json(out / FINISHED, {"tables": names, "damage": damaged})
     return out
 
 
@@ -102,14 +112,7 @@ def _draw(tasks: Sequence[Task], workers: int | None, progress: Progress) -> Non
         progress("synth", done, len(tasks), str(left[index]))
 
 
-def _finish(out: Path, layout: Layout, videos: Sequence[PlannedVideo], seed: int) -> dict[str, Any]:
-    """Write the tables; return what to remember of it."""
-    events = code_events(layout, videos, seed)
-    tables = layout.write_tables(out, events, seed) if layout.write_tables else []
-    return {"tables": [table.relative_to(out).as_posix() for table in tables]}
-
-
-def _description(layout: Layout, tasks: Sequence[Task], seed: int) -> dict[str, Any]:
+def _description(layout: Layout, tasks: Sequence[Task], seed: int, damages: Sequence[Damage]) -> dict[str, Any]:
     """Return all that a twin follows from, as JSON has it."""
     description = {
         "synthetic": True,
@@ -119,6 +122,7 @@ def _description(layout: Layout, tasks: Sequence[Task], seed: int) -> dict[str, 
         "fps": layout.fps,
         "grey": layout.grey,
         "cropped": tasks[0].cropped,
+        "damage": [damage.name for damage in damages],
         "videos": [{**asdict(task.video), "size": task.size} for task in tasks],
     }
     plain: dict[str, Any] = json.loads(json.dumps(description))

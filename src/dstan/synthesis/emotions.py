@@ -36,7 +36,7 @@ AMBIGUITY = 0.04
 Prototype = tuple[float, Mapping[int, float]]
 """How often it is shown, and the probability of each AU in it."""
 
-PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
+_EMOTIONS: dict[str, tuple[Prototype, ...]] = {
     # [1]
     "happiness": ((0.80, {12: 1.0, 6: 0.4, 25: 0.08}), (0.20, {6: 1.0, 12: 0.7})),
     "surprise": ((0.80, {1: 1.0, 2: 1.0, 5: 0.3, 25: 0.15}), (0.20, {25: 0.8, 26: 1.0, 1: 0.5, 2: 0.5})),
@@ -56,15 +56,18 @@ PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
     # [4]: what is emotional and fits no other class
     "tense": ((0.40, {4: 1.0, 7: 0.5}), (0.25, {24: 1.0, 23: 0.3}), (0.20, {20: 1.0, 1: 0.3}), (0.15, {7: 1.0})),
 }  # fmt: skip
-"""Emotions and how they show."""
 
 
 def _mixture(**shares: float) -> tuple[Prototype, ...]:
-    return tuple((share * weight, shown) for name, share in shares.items() for weight, shown in PROTOTYPES[name])
+    return tuple((share * weight, shown) for name, share in shares.items() for weight, shown in _EMOTIONS[name])
 
 
-PROTOTYPES["positive"] = PROTOTYPES["happiness"]
-PROTOTYPES["negative"] = _mixture(disgust=0.45, anger=0.25, sadness=0.15, fear=0.15)
+PROTOTYPES: dict[str, tuple[Prototype, ...]] = {
+    **_EMOTIONS,
+    "positive": _mixture(happiness=1.0),
+    "negative": _mixture(disgust=0.45, anger=0.25, sadness=0.15, fear=0.15),
+}
+"""Emotions, alone and as SMIC's and CAS(ME)2's coders took them together, and how they show."""
 
 WORDS: dict[str, str] = {
     **{name: name for name in PROTOTYPES},

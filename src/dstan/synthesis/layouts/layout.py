@@ -135,6 +135,12 @@ class Crop:
     size: tuple[int, int]
 
 
+Plan = Callable[[int | None, int | None, int], list[PlannedVideo]]
+"""From how many people and events are wanted and the seed to what is drawn."""
+WriteTables = Callable[[Path, Sequence[CodedEvent], int], list[Path]]
+"""From the root, the events and the seed to the coding tables written, the one with the events first."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a corpus lies on disk.
@@ -142,7 +148,7 @@ class Layout:
     Parameters
     ----------
     corpus
-        The name under which :data:`dstan.corpora.CORPORA` has its loader.
+        The name under which :data:`dstan.corpora.CORPORA` has its loader ("smic-e", "casme2").
     title
         The name in print: "CASME II".
     fps
@@ -165,7 +171,8 @@ class Layout:
         where no other circulates.
     spared
         Names of damages (:data:`dstan.synthesis.damage.DAMAGES`) that make no sense here: those of the apex in a corpus
-        without one, ``renamed-column`` in a table without a header, ``repeated-row`` where a row is a whole video.
+        without one, ``renamed-column`` in a table without a header, ``repeated-row`` where a row is a whole video,
+        ``other-case`` where names have no letters.
     """
 
     corpus: str
@@ -174,8 +181,8 @@ class Layout:
     size: tuple[int, int]
     subjects: int
     clips: int
-    plan: Callable[[int | None, int | None, int], list[PlannedVideo]]
-    write_tables: Callable[[Path, Sequence[CodedEvent], int], list[Path]] | None = None
+    plan: Plan
+    write_tables: WriteTables | None = None
     grey: bool = False
     crop: Crop | None = None
     second_table: str | None = None
