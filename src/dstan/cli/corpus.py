@@ -90,13 +90,18 @@ def synth(
         str | None, typer.Option(metavar="WxH", help="Frame size in pixels [default: the corpus's own].")
     ] = None,
     cropped: Annotated[bool, typer.Option("--cropped", help="Write the corpus's own crops too.")] = False,
+    damage: Annotated[
+        list[str] | None,
+        typer.Option("--damage", metavar="NAME", help="A defect to make on purpose; may be repeated [default: none]."),
+    ] = None,
     seed: options.Seed = 0,
     workers: options.Workers = None,
     as_json: options.Json = False,
 ) -> None:
     """Write a synthetic twin of a corpus: drawn faces in that corpus's own layout.
 
-    Interrupted, the same command goes on. What is true of every clip is written below DIR/truth.
+    Interrupted, the same command goes on. What is true of every clip is written below DIR/truth, and what was damaged
+    in DIR/truth/finished.json.
 
     Example: `dstan synth casme2 --out twin --subjects 8 --clips 45`
     """
@@ -112,6 +117,7 @@ def synth(
             seed=seed,
             workers=workers,
             cropped=cropped,
+            damage=damage or (),
             progress=progress,
         )
     if as_json:
