@@ -21,7 +21,7 @@ from dstan._version import __version__
 
 if TYPE_CHECKING:
     from dstan.clips import Clip, ClipSet, PreparedClip
-    from dstan.corpora import load_corpus
+    from dstan.corpora import load_corpora, load_corpus
     from dstan.errors import DstanError
     from dstan.evaluation import evaluate
     from dstan.inference import load_model, predict_video
@@ -39,6 +39,7 @@ __all__ = [  # noqa: RUF022  (plain alphabetical order)
     "Recipe",
     "__version__",
     "evaluate",
+    "load_corpora",
     "load_corpus",
     "load_model",
     "predict_video",
@@ -54,6 +55,7 @@ _HOMES = {
     "PreparedClip": "dstan.clips",
     "Recipe": "dstan.preprocessing.recipe",
     "evaluate": "dstan.evaluation",
+    "load_corpora": "dstan.corpora",
     "load_corpus": "dstan.corpora",
     "load_model": "dstan.inference",
     "predict_video": "dstan.inference",

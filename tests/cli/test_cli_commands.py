@@ -168,3 +168,63 @@ def test_predict_chooses_frames_by_onset_and_offset(run: Run, model: Path) -> No
     outside = run("predict", "data/c0", "--model", str(model), "--offset", "9")
     assert outside.exit_code == 1
     assert "9" in outside.stderr
+
+
+def test_corpora_and_tasks_say_what_is_supported(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("DSTAN_FOLDER_ROOT", str(home / "data"))
+    monkeypatch.setenv("DSTAN_CASME2_ROOT", str(home / "gone"))
+    shown = run("corpora")
+    assert shown.exit_code == 0, shown.output
+    assert f"{home / 'data'}: 6 clips" in shown.stdout
+    assert f"{home / 'gone'}: there is no such folder" in shown.stdout
+    for row in json.loads(run("corpora", "--json").stdout):
+        assert row["name"] in shown.stdout
+        assert row["licence"]
+    one = run("corpora", "casme2")
+    assert "CASME2-coding-20140508.xlsx" in one.stdout
+    assert "EP12_01f" in one.stdout
+    assert run("corpora", "casme22").exit_code == 2
+    tasks = run("tasks").stdout
+    assert "happiness 32, disgust 63, repression 27, surprise 25, others 99" in tasks
+    assert {task["name"] for task in json.loads(run("tasks", "--json").stdout).values()} >= {"megc2019-3", "smic-3"}
+
+
+def test_a_corpus_that_the_settings_name_needs_no_root(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DSTAN_FOLDER_ROOT", str(home / "data"))
+    done = run("check", "folder")
+    assert done.exit_code == 0, done.output
+    assert "anger" in done.stdout
+    monkeypatch.delenv("DSTAN_FOLDER_ROOT")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    missing = run("check", "folder")
+    assert missing.exit_code == 1
+    assert "DSTAN_FOLDER_ROOT" in missing.stderr
+
+
+def test_a_users_own_task_gives_the_classes(run: Run, home: Path) -> None:
+    (home / "moods.toml").write_text(
+        'classes = ["bad", "good"]\n[corpora.folder]\ncolumn = "label"\nmapping = {joy = "good", anger = "bad"}\n'
+    )
+    common = ("--cache", "cache", "--workers", "0", "--device", "cpu", *SETTINGS, "--json")
+    roots = ("--root", "folder=data", "--out", "moods")
+    done = run("evaluate", "majority", *roots, "--task", "moods.toml", *common)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["results"]["majority"]["classes"] == ["bad", "good"]
+    assert json.loads((home / "moods" / "run.json").read_text())["task"] == "moods"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--corpus", "folder", "--corpus", "casme2", "--root", "data"], "--root data: of which corpus?"),
+        (["--corpus", "folder", "--root", "data", "--root", "more"], "--root data: of which corpus?"),
+        (["--corpus", "folder", "--root", "casme2=data"], "casme2 is not evaluated"),
+        (["--root", "folder=data", "--protocol", "hde"], "needs several corpora"),
+        (["--root", "folder=data", "--test", "folder"], "loso tests people of every corpus"),
+    ],
+)
+def test_what_belongs_to_no_corpus_is_named(run: Run, arguments: list[str], message: str) -> None:
+    done = run("evaluate", "majority", *arguments, "--cache", "cache", "--workers", "0", "--device", "cpu", *SETTINGS)
+    assert done.exit_code in (1, 2)
+    assert message in done.stderr

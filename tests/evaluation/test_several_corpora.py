@@ -237,3 +237,16 @@ def test_the_command_shows_each_corpus_by_itself(capsys: pytest.CaptureFixture[s
     assert sum(line.split()[:1] == ["majority"] for line in lines) == 4
     show_results(evaluate(methods, make_clips(), classes=CLASSES, workers=0))
     assert "corpus" not in capsys.readouterr().out
+
+
+def test_corpora_that_film_the_same_people_are_not_split_together() -> None:
+    clips = [
+        Clip(corpus, subject, f"c{number}", Path(), label=label)
+        for corpus in ("smic-hs", "smic-vis")
+        for number, (subject, label) in enumerate(
+            [("s1", "negative"), ("s2", "positive"), ("s3", "negative"), ("s4", "positive")]
+        )
+    ]
+    with pytest.raises(CorpusError, match="smic-hs and smic-vis film the same people"):
+        make_folds("cde", clips)
+    assert len(make_folds("loso", clips[:4])) == 4

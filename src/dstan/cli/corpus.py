@@ -1,11 +1,11 @@
-"""Commands about data on disk: corpora, check, synth, prepare."""
+"""Commands about data on disk: corpora, tasks, check, synth, prepare."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from dstan.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
     from dstan.clips import Skipped
-    from dstan.corpora import Report
+    from dstan.corpora import Corpus, Report
 
 app = typer.Typer()
 PANEL = "Data"
@@ -22,32 +22,119 @@ MARKS = {"error": "✗", "warning": "!", "note": "·"}
 
 
 @app.command(rich_help_panel=PANEL)
-def corpora(as_json: options.Json = False) -> None:
-    """Say which corpora are supported and where they are got.
+def corpora(
+    corpus: Annotated[str | None, typer.Argument(metavar="[CORPUS]", help="Tell all about one of them.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say which corpora are supported, where they are got and which of them are found here.
 
-    Example: `dstan corpora`
+    A copy is looked for where DSTAN_CASME2_ROOT (and so on) says, or else the table [corpora] of
+    ~/.config/dstan/config.toml.
+
+    Example: `dstan corpora`, or `dstan corpora samm`
     """
+    from dstan._registry import look_up
     from dstan.corpora import CORPORA
 
-    keys = ("name", "title", "clips", "subjects", "fps", "default_task", "licence", "access", "citation", "layout")
-    rows = [{key: getattr(corpus, key) for key in keys} for corpus in CORPORA.values()]
+    chosen = [look_up("corpus", corpus, CORPORA)] if corpus else list(CORPORA.values())
+    rows = [_declared(one) for one in chosen]
     if as_json:
-        output.document(rows)
+        output.document(rows[0] if corpus else rows)
+    elif corpus:
+        _show_corpus(rows[0])
+    else:
+        _show_corpora(rows)
+
+
+def _declared(corpus: Corpus) -> dict[str, Any]:
+    """Return what a corpus declares and whether a copy is here."""
+    from dstan.corpora import find_copy
+    from dstan.tasks import TASKS
+
+    shown = {key: value for key, value in vars(corpus).items() if key not in ("survey", "people")}
+    copy = find_copy(corpus.name)
+    return {**shown, "tasks": [name for name, task in TASKS.items() if corpus.name in task.sources], "copy": copy}
+
+
+def _show_corpora(rows: Sequence[Mapping[str, Any]]) -> None:
+    columns = ("corpus", "clips", "subjects", "fps", "tasks", "copy here")
+    cells = [
+        (row["name"], *(_number(row[key]) for key in ("clips", "subjects", "fps")), ", ".join(row["tasks"]),
+         row["copy"].text if row["copy"] else "")
+        for row in rows
+    ]  # fmt: skip
+    output.table(columns, cells, numbers=("clips", "subjects", "fps"))
+    terms = [(row["name"], row["citation"], "; ".join(filter(None, (row["licence"], row["access"])))) for row in rows]
+    output.table(("corpus", "to cite", "licence, and where to apply for it"), terms)
+    output.say("All about one: dstan corpora NAME. Where copies lie: DSTAN_<CORPUS>_ROOT, or [corpora] in", "dim")
+    output.say(f"{_settings_file()}; a command's --root goes before both.", "dim")
+
+
+def _show_corpus(row: Mapping[str, Any]) -> None:
+    output.say(f"{row['name']}: {row['title']}", "bold")
+    size = "x".join(map(str, row["size"])) if row["size"] else ""
+    numbers = ((_number(row[key]), unit) for key, unit in (("clips", "clips"), ("subjects", "people"), ("fps", "fps")))
+    output.say(", ".join([*(f"{number} {unit}" for number, unit in numbers if number), *filter(None, [size])]))
+    for label, text in (
+        ("tasks", ", ".join(row["tasks"])),
+        ("default", row["default_task"]),
+        ("cite", row["citation"]),
+        ("licence", row["licence"]),
+        ("apply", row["access"]),
+        ("copy here", row["copy"].text if row["copy"] else "none named"),
+    ):
+        if text:
+            output.say(f"{label:<10} {text}")
+    output.say()
+    output.say(row["layout"])
+    output.say()
+    for quirk in row["quirks"]:
+        output.say(f"- {quirk}")
+
+
+def _settings_file() -> Path:
+    from dstan.corpora.whereabouts import settings_file
+
+    return settings_file()
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+@app.command(rich_help_panel=PANEL)
+def tasks(as_json: options.Json = False) -> None:
+    """List the tasks: which classes, of which corpora, and how many clips a complete copy gives.
+
+    A task of your own is a TOML file, given to --task: see docs/corpora.md.
+
+    Example: `dstan tasks`
+    """
+    from dstan.tasks import TASKS
+
+    if as_json:
+        output.document(TASKS)
         return
-    shown = ("name", "title", "clips", "subjects", "default_task", "access")
-    cells = [["" if row[key] is None else str(row[key]) for key in shown] for row in rows]
-    output.table(
-        ("corpus", "title", "clips", "subjects", "task", "how to get it"), cells, numbers=("clips", "subjects")
-    )
+    rows = []
+    for name, task in TASKS.items():
+        for corpus, source in task.sources.items():
+            editions = source.expected or {"": {}}
+            for edition, counts in editions.items():
+                classes = ", ".join(f"{label} {counts[label]}" if counts else label for label in task.classes)
+                total = str(sum(counts.values())) if counts else ""
+                rows.append((name, f"{corpus} {edition}".strip(), total, classes or "the labels that occur"))
+    output.table(("task", "corpus", "clips", "classes"), rows, numbers=("clips",))
 
 
 @app.command(rich_help_panel=PANEL)
 def check(
     corpus: options.CorpusName,
-    root: options.Root,
+    root: options.Root = None,
     deep: Annotated[bool, typer.Option("--deep", help="Decode every frame, instead of reading headers.")] = False,
+    task: options.Task = None,
     coding: options.Coding = None,
     frames: options.Frames = None,
+    corrections: options.Corrections = True,
     as_json: options.Json = False,
 ) -> None:
     """Say whether a copy of a corpus is complete and what is wrong with it, file by file.
@@ -59,7 +146,16 @@ def check(
     from dstan.corpora import check_corpus
 
     with output.progress_bars() as progress:
-        report = check_corpus(corpus, root, deep=deep, coding=coding, frames=frames, progress=progress)
+        report = check_corpus(
+            corpus,
+            root,
+            deep=deep,
+            coding=coding,
+            frames=frames,
+            task=task,
+            corrections=corrections,
+            progress=progress,
+        )
     if as_json:
         output.document(report.to_dict())
     else:
@@ -76,7 +172,11 @@ def show_check(corpus: str, report: Report) -> None:
             output.say(f"    {finding.hint}", "dim")
     names = {**report.expected, **report.counts}
     rows = [(name, str(report.counts.get(name, 0)), str(report.expected.get(name, ""))) for name in names]
-    output.table(("", "found", "expected"), rows, numbers=("found", "expected"))
+    output.table((f"classes of {report.task}", "found", "expected"), rows, numbers=("found", "expected"))
+    if report.corrections:
+        output.say(
+            f"{report.corrections} cells of the coding table were corrected; --no-corrections leaves them", "dim"
+        )
     output.say(f"{corpus}: {'can be used' if report.ok else 'has clips that cannot be used'}")
 
 
@@ -139,13 +239,14 @@ def _size(text: str | None) -> tuple[int, int] | None:
 @app.command(rich_help_panel=PANEL)
 def prepare(
     corpus: options.CorpusName,
-    root: options.Root,
+    root: options.Root = None,
     methods: Annotated[
         list[str] | None, typer.Option("--for", metavar="METHOD", help="For whom; may be repeated [default: dstan].")
     ] = None,
     task: options.Task = None,
     coding: options.Coding = None,
     frames: options.Frames = None,
+    corrections: options.Corrections = True,
     config: options.Config = None,
     assignments: options.Set = None,
     cache: options.CacheRoot = None,
@@ -163,7 +264,9 @@ def prepare(
 
     made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
     recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
-    clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames)
+    clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames, corrections=corrections)
+    for note in clips.notes:
+        output.warn(note)
     store = Cache(cache)
     with output.progress_bars() as progress:
         for recipe in recipes.values():

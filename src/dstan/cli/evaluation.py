@@ -23,18 +23,28 @@ HEADLINES = {"accuracy": "accuracy", "f1_le_ngo": "F1", "uf1": "UF1", "uar": "UA
 @app.command(rich_help_panel=PANEL)
 def evaluate(
     methods: Annotated[list[str], typer.Argument(metavar="METHOD...", help="One or more of: dstan methods.")],
-    corpus: options.CorpusOption,
-    root: options.Root,
+    corpora: options.Corpora = None,
+    roots: options.Roots = None,
     task: options.Task = None,
     protocol: Annotated[
-        str, typer.Option(metavar="PROTOCOL", help="loso leaves out one person at a time, kfold-subject a fifth.")
+        str,
+        typer.Option(
+            metavar="PROTOCOL",
+            help="loso leaves out one person at a time, kfold-subject a fifth; over several corpora, cde leaves out "
+            "one person of any, and hde one corpus at a time.",
+        ),
     ] = "loso",
+    test: Annotated[
+        list[str] | None,
+        typer.Option("--test", metavar="CORPUS", help="For hde: test on this one only; may be repeated."),
+    ] = None,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="RUN", help="The run's folder [default: runs/CORPUS].")
     ] = None,
-    coding: options.Coding = None,
+    coding: options.Codings = None,
     frames: options.Frames = None,
+    corrections: options.Corrections = True,
     config: options.Config = None,
     assignments: options.Set = None,
     cache: options.CacheRoot = None,
@@ -44,27 +54,32 @@ def evaluate(
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
-    """Score methods on a corpus, no test subject ever seen in training.
+    """Score methods on a corpus or on several together, no test subject ever seen in training.
 
     A fold that is finished is kept: stopped at any moment, the same command goes on, and methods may be added to a run
     later.
 
     Example: `dstan evaluate dstan stan-a stmn-a majority --corpus casme2 --root twin --out run`
+
+    Three corpora as one: `dstan evaluate dstan --task megc2019-3 --protocol cde --root smic-hs=A --root casme2=B --root
+    samm=C`
     """
-    from dstan.corpora import load_corpus
     from dstan.evaluation import evaluate as run_evaluation
     from dstan.evaluation import load_run
     from dstan.preprocessing.cache import Cache
 
     made = options.recognizers(methods, options.settings(config, assignments))
     where = options.device(device)
-    clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames)
-    folder = out or Path("runs") / corpus
+    clips = options.load(corpora, roots, task, coding, frames, corrections)
+    for note in clips.notes:
+        output.warn(note)
+    folder = out or Path("runs") / "+".join(dict.fromkeys(clip.corpus for clip in clips))
     with output.progress_bars() as progress:
         results = run_evaluation(
             made,
             clips,
             protocol=protocol,
+            test_corpora=tuple(test or ()),
             seeds=seeds,
             out=folder,
             workers=workers,

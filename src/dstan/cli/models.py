@@ -31,13 +31,14 @@ ModelFolder = Annotated[
 @app.command(rich_help_panel=PANEL)
 def train(
     method: Annotated[str, typer.Argument(metavar="METHOD", help="One of: dstan methods.")],
-    corpus: options.CorpusOption,
-    root: options.Root,
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model's folder.", show_default=False)],
+    corpora: options.Corpora = None,
+    roots: options.Roots = None,
     task: options.Task = None,
     seed: options.Seed = 0,
-    coding: options.Coding = None,
+    coding: options.Codings = None,
     frames: options.Frames = None,
+    corrections: options.Corrections = True,
     config: options.Config = None,
     assignments: options.Set = None,
     cache: options.CacheRoot = None,
@@ -47,17 +48,18 @@ def train(
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
-    """Train one method on a whole corpus, for use on video of other people.
+    """Train one method on a whole corpus or several, for use on video of other people.
 
     Example: `dstan train dstan --corpus casme2 --root twin --out model`
     """
-    from dstan.corpora import load_corpus
     from dstan.preprocessing.cache import Cache, prepare_clips
 
     (recognizer,) = options.recognizers([method], options.settings(config, assignments))
     check_target(out)
     where = options.device(device)
-    clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames)
+    clips = options.load(corpora, roots, task, coding, frames, corrections)
+    for note in clips.notes:
+        output.warn(note)
     store, recipe = Cache(cache), recognizer.recipe
     with output.progress_bars() as progress:
         clips = prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)

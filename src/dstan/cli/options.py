@@ -13,21 +13,49 @@ from dstan.config import parse_assignment, read_toml
 from dstan.errors import ConfigError
 
 if TYPE_CHECKING:
+    from dstan.clips import ClipSet
     from dstan.recognizers import Recognizer
 
-CorpusName = Annotated[str, typer.Argument(metavar="CORPUS", help="casme2, or folder for your own data.")]
-CorpusOption = Annotated[
-    str, typer.Option("--corpus", metavar="CORPUS", help="casme2, or folder for your own data.", show_default=False)
+CorpusName = Annotated[str, typer.Argument(metavar="CORPUS", help="One of: dstan corpora.")]
+Corpora = Annotated[
+    list[str] | None,
+    typer.Option("--corpus", metavar="CORPUS", help="One of: dstan corpora; may be repeated.", show_default=False),
 ]
 Root = Annotated[
-    Path, typer.Option("--root", metavar="DIR", help="Where the corpus lies on this disk.", show_default=False)
+    Path | None,
+    typer.Option("--root", metavar="DIR", help="Where the corpus lies [default: as your settings say]."),
+]
+Roots = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--root",
+        metavar="[CORPUS=]DIR",
+        help="Where a corpus lies; may be repeated [default: as your settings say].",
+        show_default=False,
+    ),
 ]
 Task = Annotated[
-    str | None, typer.Option("--task", metavar="TASK", help="Which emotions make which classes; the corpus's own.")
+    str | None,
+    typer.Option(
+        "--task", metavar="TASK", help="Which emotions make which classes: dstan tasks, or a TOML file of your own."
+    ),
 ]
 Coding = Annotated[
     str | None,
     typer.Option("--coding", metavar="TEXT", help="Part of the name of the coding table, where there are several."),
+]
+Codings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--coding",
+        metavar="[CORPUS=]TEXT",
+        help="Part of the name of the coding table, where there are several.",
+        show_default=False,
+    ),
+]
+Corrections = Annotated[
+    bool,
+    typer.Option("--corrections/--no-corrections", help="Correct the known errors of coding tables."),
 ]
 Frames = Annotated[
     str | None, typer.Option("--frames", metavar="raw|cropped", help="Which frames [default: raw, where both are].")
@@ -56,6 +84,57 @@ Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", he
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be used.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def load(
+    corpora: Sequence[str] | None,
+    roots: Sequence[str] | None,
+    task: str | None,
+    codings: Sequence[str] | None,
+    frames: str | None,
+    corrections: bool,
+) -> ClipSet:
+    """Load what ``--corpus``, ``--root``, ``--task`` and ``--coding`` name, as one set.
+
+    Raises
+    ------
+    ConfigError
+        If a root or a coding table could belong to several corpora, or belongs to none that is named.
+    DstanError
+        As :func:`dstan.corpora.load_corpora`.
+    """
+    from dstan.corpora import load_corpora
+    from dstan.tasks import find_task
+
+    own, shared = _by_corpus(roots)
+    names = list(corpora or ()) or list(find_task(task).together if task else ()) or list(own)
+    places = {name: Path(root) for name, root in _assign("--root", names, own, shared).items()}
+    coding = _assign("--coding", names, *_by_corpus(codings))
+    return load_corpora({name: places.get(name) for name in names}, task, coding, frames, corrections)
+
+
+def _by_corpus(texts: Sequence[str] | None) -> tuple[dict[str, str], list[str]]:
+    """Split CORPUS=VALUE from values that name no corpus."""
+    from dstan.corpora import CORPORA
+
+    own: dict[str, str] = {}
+    shared: list[str] = []
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if equals and name in CORPORA:
+            own[name] = value
+        else:
+            shared.append(text)
+    return own, shared
+
+
+def _assign(option: str, names: Sequence[str], own: dict[str, str], shared: Sequence[str]) -> dict[str, str]:
+    for name in own:
+        if name not in names:
+            raise ConfigError(f"{option} {name}={own[name]}: {name} is not evaluated", hint=f"Add --corpus {name}")
+    if shared and names and (len(shared) > 1 or len(names) > 1 or own):
+        raise ConfigError(f"{option} {shared[0]}: of which corpus?", hint=f"Write {option} {names[0]}={shared[0]}")
+    return own if not shared else dict.fromkeys(names, shared[0])
 
 
 def settings(config: Path | None, assignments: Sequence[str] | None) -> dict[str, Any]:

@@ -142,8 +142,8 @@ class Corpus:
     quirks
         What is odd about it and how it is read all the same, a sentence each.
     people
-        Corpora that film the same people have the same word here; "" where nobody else does. They are never put into
-        one set, for a person could then be on both sides of a split.
+        Corpora that film the same people have the same word here; "" where nobody else does. They are never split
+        together, for a person could then be on both sides.
     """
 
     name: str

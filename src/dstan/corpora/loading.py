@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 
 from dstan._registry import look_up
@@ -91,7 +90,7 @@ def load_corpora(
     Raises
     ------
     ConfigError
-        If no task or more than one serves all of the corpora, or two of them film the same people.
+        If no task or more than one serves all of the corpora.
     DstanError
         As :func:`load_corpus`.
     """
@@ -120,12 +119,6 @@ def _choose(roots: Mapping[str, object], task: str | None) -> tuple[Task | None,
     if not names:
         raise ConfigError("no corpus is named", hint="Give --corpus, or a task of several corpora such as megc2019-3")
     corpora = [look_up("corpus", name, CORPORA) for name in names]
-    for one, two in combinations(corpora, 2):
-        if one.people and one.people == two.people:
-            raise ConfigError(
-                f"{one.name} and {two.name} film the same people, who would be on both sides of a split",
-                hint="Evaluate them in two runs",
-            )
     if task == "":
         return None, corpora
     if task is None and len(corpora) > 1:

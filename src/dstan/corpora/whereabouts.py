@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from dstan._registry import look_up
 from dstan.config import read_toml
+from dstan.corpora.corpus import Options
 from dstan.corpora.registry import CORPORA
-from dstan.errors import ConfigError, CorpusNotFoundError
+from dstan.errors import ConfigError, CorpusError, CorpusNotFoundError
 
 
 def settings_file() -> Path:
@@ -69,6 +71,55 @@ def root_of(corpus: str) -> Path:
             f"in {settings_file()}",
         )
     return known[0]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy that the user's settings name.
+
+    Parameters
+    ----------
+    root
+        Its folder.
+    named_by
+        The environment variable or the settings file.
+    clips
+        How many can be used, 0 if none.
+    problem
+        Why it cannot be read; "" where it can.
+    """
+
+    root: Path
+    named_by: str
+    clips: int
+    problem: str = ""
+
+    @property
+    def text(self) -> str:
+        """A line for a table."""
+        return f"{self.root}: {self.problem or f'{self.clips} clips'}"
+
+
+def find_copy(corpus: str) -> Copy | None:
+    """Look at the copy of a corpus that the user's settings name; no frame is opened.
+
+    Returns
+    -------
+    What is there; None where the settings name none.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`known_root`.
+    """
+    known = known_root(corpus)
+    if known is None:
+        return None
+    try:
+        survey = CORPORA[corpus].survey(known[0], Options())
+    except CorpusError as error:
+        return Copy(*known, clips=0, problem=error.what)
+    return Copy(*known, clips=len(survey.clips))
 
 
 def _roots(file: Path) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from typing import TypeAlias
 
 from dstan._registry import look_up
 from dstan.clips import Clip
+from dstan.corpora import CORPORA
 from dstan.errors import ConfigError, CorpusError
 from dstan.splits import (
     Fold,
@@ -72,7 +74,8 @@ def make_folds(protocol: str, clips: Sequence[Clip], test_corpora: Sequence[str]
     ConfigError
         If corpora to test on are named for another protocol than ``hde``.
     CorpusError
-        If a clip has no label, there are too few people or corpora, or a training part has one class only.
+        If a clip has no label, there are too few people or corpora, two corpora film the same people, or a training
+        part has one class only.
     """
     split = look_up("protocol", protocol, PROTOCOLS)
     for clip in clips:
@@ -85,6 +88,7 @@ def make_folds(protocol: str, clips: Sequence[Clip], test_corpora: Sequence[str]
             hint="Leave it out, or use the protocol hde, which tests on some corpora only",
         )
     people = [clip.person for clip in clips]
+    _check_apart(sorted({corpus for corpus, _ in people}))
     folds = leave_one_corpus_out(people, test_corpora) if test_corpora else split(people)
     for fold in folds:
         labels = {clips[index].label for index in fold.train}
@@ -95,3 +99,13 @@ def make_folds(protocol: str, clips: Sequence[Clip], test_corpora: Sequence[str]
                 hint="Add subjects who show the other classes",
             )
     return folds
+
+
+def _check_apart(corpora: Sequence[str]) -> None:
+    known = [CORPORA[name] for name in corpora if name in CORPORA]
+    for one, two in combinations(known, 2):
+        if one.people and one.people == two.people:
+            raise CorpusError(
+                f"{one.name} and {two.name} film the same people, who would be on both sides of a fold",
+                hint="Evaluate each in a run of its own",
+            )

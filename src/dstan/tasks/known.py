@@ -43,12 +43,12 @@ def _exclusions(task: str, corpus: str) -> Mapping[tuple[str, str], str]:
 
 def _smic_3() -> Task:
     classes = ("negative", "positive", "surprise")
-    hs = {"": _counts(classes, 70, 51, 43)}
+    counts = {"smic-hs": (70, 51, 43), "smic-vis": (23, 28, 20), "smic-nir": (23, 28, 20)}
     sources = {
-        "smic-hs": Source(_EMOTION, _same(*classes), expected=hs),
-        **{name: Source(_EMOTION, _same(*classes)) for name in ("smic-vis", "smic-nir", "smic-e")},
+        name: Source(_EMOTION, _same(*classes), expected={"": _counts(classes, *three)})
+        for name, three in counts.items()
     }
-    return Task("smic-3", classes, sources)
+    return Task("smic-3", classes, {**sources, "smic-e": Source(_EMOTION, _same(*classes))})
 
 
 def _casme_4() -> Task:
