@@ -176,9 +176,12 @@ def test_corpora_and_tasks_say_what_is_supported(run: Run, home: Path, monkeypat
     monkeypatch.setenv("DSTAN_CASME2_ROOT", str(home / "gone"))
     shown = run("corpora")
     assert shown.exit_code == 0, shown.output
-    assert f"{home / 'data'}: 6 clips" in shown.stdout
-    assert f"{home / 'gone'}: there is no such folder" in shown.stdout
-    for row in json.loads(run("corpora", "--json").stdout):
+    rows = json.loads(run("corpora", "--json").stdout)
+    copies = {row["name"]: row["copy"] for row in rows}
+    assert (copies["folder"]["root"], copies["folder"]["clips"]) == (str(home / "data"), 6)
+    assert (copies["casme2"]["clips"], copies["casme2"]["problem"]) == (0, "there is no such folder")
+    assert copies["smic-hs"] is None
+    for row in rows:
         assert row["name"] in shown.stdout
         assert row["licence"]
     one = run("corpora", "casme2")
