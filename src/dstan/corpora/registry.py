@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dstan.corpora.casme import CASME
 from dstan.corpora.casme2 import CASME2
 from dstan.corpora.corpus import Corpus
 from dstan.corpora.folder import FOLDER
+from dstan.corpora.samm import SAMM
 from dstan.corpora.smic import SMIC_HS, SMIC_NIR, SMIC_VIS
 from dstan.corpora.smic_e import SMIC_E
 
-CORPORA: dict[str, Corpus] = {corpus.name: corpus for corpus in (CASME2, SMIC_HS, SMIC_VIS, SMIC_NIR, SMIC_E, FOLDER)}
+CORPORA: dict[str, Corpus] = {
+    corpus.name: corpus for corpus in (CASME, CASME2, SMIC_HS, SMIC_VIS, SMIC_NIR, SMIC_E, SAMM, FOLDER)
+}
 """Every corpus that dstan reads."""
