@@ -1,6 +1,7 @@
 # make demo   the main job on synthetic faces        make check        linters, types, floors, docstrings, build
 # make test   the tests                              make constraints  refresh constraints.txt from the environment
-# make venv   only the environment (.venv)           make clean        remove what make made
+# make docs   the pages about corpora                make venv         only the environment (.venv)
+# make clean  remove what make made
 
 VENV  ?= .venv
 BIN   := $(VENV)/bin
@@ -13,7 +14,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: venv demo test check constraints clean
+.PHONY: venv demo test check docs constraints clean
 .DELETE_ON_ERROR:
 
 venv: $(VENV)/.installed
@@ -31,6 +32,9 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/numpydoc lint $$(find src -name '*.py')
 	$(BIN)/python -m build --outdir $(VENV)/dist .
+
+docs: venv
+	$(BIN)/python -m dstan.corpora.pages docs/corpora
 
 constraints: $(VENV)/.installed-dev
 	{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude setuptools \
