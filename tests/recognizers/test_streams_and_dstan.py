@@ -116,7 +116,10 @@ def test_average_is_the_mean_of_the_streams() -> None:
     np.testing.assert_allclose(made.predict_proba(clips), mean)
 
 
-@pytest.mark.parametrize(("pairs", "given", "gain"), [("adjacent", None, 4), ("onset", None, 1), ("onset", 2.5, 2.5)])
+@pytest.mark.parametrize(
+    ("pairs", "given", "gain"),
+    [("adjacent", None, 4), ("onset", None, 1), ("onset-apex", None, 1), ("onset", 2.5, 2.5)],
+)
 def test_flow_is_multiplied_by_its_gain(pairs: str, given: float | None, gain: float) -> None:
     made = recognizer("stmn-a", {"recipe": {"pairs": pairs}, "flow_gain": given})
     assert isinstance(made, StreamRecognizer)

@@ -29,4 +29,4 @@ class DSTANSettings(MethodSettings):
         """The factor on the flow that is in force."""
         if self.flow_gain is not None:
             return self.flow_gain
-        return 1.0 if self.recipe.pairs == "onset" else 4.0
+        return 4.0 if self.recipe.pairs == "adjacent" else 1.0
