@@ -107,14 +107,15 @@ def test_columns_win_over_the_text_and_the_difference_is_told(tmp_path):
     rows = [
         (*ROWS[0][:2], "Negative", *ROWS[0][3:]),
         (*ROWS[1][:9], 1, 0, "x", 0, 0, 0, 0),
-        (*ROWS[2][:9], 0, 0, 0, 0, 0, 1, 1),
+        (*ROWS[2][:2], "Bewilderment", *ROWS[2][3:9], 0, 0, 0, 0, 0, 1, 1),
     ]
     found = survey(four_dme(tmp_path, rows))
     assert [clip.annotation["Labels"] for clip in found.clips] == ["positive", "positive", ""]
     warnings = said(found, "warning")
     assert any("Emotion is 'Negative', but the columns say positive" in line for line in warnings)
+    assert any("'bewilderment' in 'Bewilderment' is not a known word" in line for line in warnings)
     assert any("Surprise is 'x', not 0 or 1" in line for line in warnings)
-    assert any("Emotion is 'Negative', but the columns say nothing" in line for line in warnings)
+    assert any("Emotion is 'Bewilderment', but the columns say nothing" in line for line in warnings)
 
 
 @pytest.mark.parametrize("named", ["", "..", "gray_micro"])

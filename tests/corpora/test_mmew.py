@@ -223,12 +223,13 @@ def test_a_missing_apex_an_unreadable_unit_and_lost_frames_are_told(tmp_path):
 
 def test_equal_rows_count_once_and_folders_without_a_row_are_told(tmp_path):
     root = mmew(tmp_path)
-    draw_frames(root / "Micro_Expression" / "fear" / "S09-05-001", range(1, 5), "")
+    for name in ("S09-05-001", "spare"):
+        draw_frames(root / "Micro_Expression" / "fear" / name, range(1, 5), "")
     write_table(root / TABLE, [*ROWS, ROWS[0]], COLUMNS)
     found = survey(root)
     assert len(found.clips) == 4
     assert any("rows 2, 6 are the same" in line for line in said(found, "warning"))
-    assert any("S09-05-001: the coding table has no row" in line for line in said(found, "note"))
+    assert sum("the coding table has no row for this folder" in line for line in said(found, "note")) == 2
 
 
 def test_a_renamed_column_and_a_second_table_are_told(tmp_path):

@@ -34,7 +34,7 @@ class _Reader(TrimmedReader):
     corpus = "4dme"
     title = "4DME"
     shape = Shape(
-        levels=(_PERSON, re.compile(r".*\d+_\d+_\d+\D*")),
+        levels=(_PERSON, re.compile(r".+")),
         frame=re.compile(r"(?:.*\D)?(\d+)\.(?:jpe?g|png|bmp)", re.IGNORECASE),
         example="gray_micro/S01/S01_001_01_1/Frame_000000123.jpg",
         second=re.compile(r"(?!gr[ae]y_micro).*", re.IGNORECASE),
@@ -71,18 +71,23 @@ class _Reader(TrimmedReader):
 
     def _annotation(self, survey: Survey, entry: Entry, span: Span) -> dict[str, str]:
         labels = _labels(entry.cells)
-        for name in _EMOTIONS:
-            if entry.cells[name] not in _SET:
-                survey.tell("warning", entry, f"{name} is {entry.cells[name]!r}, not 0 or 1", "It counts as 0")
-        words = [word.strip().casefold() for word in re.split(r"[+,/&]", entry.cells["Emotion"]) if word.strip()]
-        if {_SAME.get(word, word) for word in words} != set(labels):
-            survey.tell(
-                "warning",
-                entry,
-                f"Emotion is {entry.cells['Emotion']!r}, but the columns say {'+'.join(labels) or 'nothing'}",
-                "The columns count",
-            )
+        self._tell_emotions(survey, entry, labels)
         return {**super()._annotation(survey, entry, span), LABELS: "+".join(labels)}
+
+    def _tell_emotions(self, survey: Survey, entry: Entry, labels: list[str]) -> None:
+        """Tell what is odd about the columns of the emotions, and where the text says otherwise."""
+        cells = entry.cells
+        for name in _EMOTIONS:
+            if cells[name] not in _SET:
+                survey.tell("warning", entry, f"{name} is {cells[name]!r}, not 0 or 1", "It counts as 0")
+        words = [word.strip().casefold() for word in re.split(r"[+,/&]", cells["Emotion"]) if word.strip()]
+        words = [_SAME.get(word, word) for word in words]
+        for word in words:
+            if word.capitalize() not in _EMOTIONS:
+                survey.tell("warning", entry, f"{word!r} in {cells['Emotion']!r} is not a known word")
+        if set(words) != set(labels):
+            what = f"Emotion is {cells['Emotion']!r}, but the columns say {'+'.join(labels) or 'nothing'}"
+            survey.tell("warning", entry, what, "The columns count")
 
 
 FOUR_DME = Corpus(

@@ -32,7 +32,7 @@ class _ByEmotion(TrimmedReader):
     corpus = "mmew"
     title = "MMEW"
     shape = Shape(
-        levels=(_EMOTIONS, _CLIP),
+        levels=(_EMOTIONS, re.compile(r".+")),
         frame=_FRAME,
         example="Micro_Expression/happiness/S01-01-001/1.jpg",
         tree=_NOT_A_TREE,
@@ -93,7 +93,7 @@ class _BySubject(_ByEmotion):
     """Reads the layout of the corpus's page, with a folder for each person."""
 
     shape = Shape(
-        levels=(re.compile(r"s\d+", re.IGNORECASE), _EMOTIONS, _CLIP),
+        levels=(re.compile(r"s\d+", re.IGNORECASE), _EMOTIONS, re.compile(r".+")),
         frame=_FRAME,
         example="Micro_Expression/S01/happiness/S01-01-001/1.jpg",
         tree=_NOT_A_TREE,
