@@ -52,7 +52,7 @@ _UNIT = re.compile(
 _STATIC = re.compile(r"\s*[(（]\s*k\s*[)）]", re.IGNORECASE)  # noqa: RUF001
 _REMARKS = re.compile(r"[()（）]|\bref(?=[\s(])|\bsoft focus\b", re.IGNORECASE)  # noqa: RUF001
 _ALONE = re.compile(r"\?")
-_BETWEEN = re.compile(r"\s*(?:(?<![a-z])or(?![a-z])|[+,;&/、，；＋\s])\s*", re.IGNORECASE)  # noqa: RUF001
+_BETWEEN = re.compile(r"(?:\s*(?:(?<![a-z])or(?![a-z])|[+,;&/、，；＋\s])\s*)*", re.IGNORECASE)  # noqa: RUF001
 
 
 def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
@@ -86,7 +86,7 @@ def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
         if match is None:
             raise ValueError(f"action units {text!r}: {text[place:]!r} is no action unit")
         place = match.end()
-        between = re.compile(rf"(?:{_BETWEEN.pattern})*", re.IGNORECASE).match(text, place)
+        between = _BETWEEN.match(text, place)
         after = between[0] if between else ""
         if not after and place < len(text):
             raise ValueError(f"action units {text!r}: {text[place:]!r} is no action unit")
