@@ -42,9 +42,9 @@ def not_an_image(root: Path, event: CodedEvent) -> Path:
 
 
 def extra_folder(root: Path, event: CodedEvent) -> Path:
-    """Lay a folder with a few images beside the video's own, of a name that no row has."""
+    """Lay a folder with a few images beside the video's own: its name with the last letter twice, EP02_01ff."""
     named, below = _split(event)
-    extra = named.with_name("extra")
+    extra = named.with_name(named.name + named.name[-1])
     (root / extra / below).mkdir(parents=True, exist_ok=True)
     for index in range(FEW):
         name = event.video.image_name(index)
