@@ -22,6 +22,8 @@ _COLUMNS = (
 """What the columns of the coding sheet hold; it has no header."""
 _FOLDER, _VIDEO = "Folder", "Video"
 """What the naming rules make of a row: the person's folder ("s15") and the video's number ("0101")."""
+_CUT_OUT = r"[a-z]+\d+_\d+"
+"""What the folder of an event is called that was cut out of its video: anger1_1."""
 _KIND = re.compile(r"(micro|macro)\W*expressions?", re.IGNORECASE)
 _VIDEOS = {
     "0101": "disgustingteeth",
@@ -41,7 +43,7 @@ class _Recordings(RecordingReader):
     corpus = "cas-me-2"
     title = "CAS(ME)^2"
     shape = Shape(
-        levels=(re.compile(r"s?\d+", re.IGNORECASE), re.compile(r"\d+_\d{4}.*")),
+        levels=(re.compile(r"s?\d+", re.IGNORECASE), re.compile(rf"(?!{_CUT_OUT}$).+", re.IGNORECASE)),
         frame=re.compile(r"img(\d+)(?:\.jpg)?\.(?:jpe?g|png|bmp)", re.IGNORECASE),
         example="rawpic/s15/15_0101disgustingteeth/img001.jpg",
     )
@@ -106,7 +108,7 @@ class _Events(_Recordings):
 
     shape = replace(
         _Recordings.shape,
-        levels=(re.compile(r"s?\d+", re.IGNORECASE), re.compile(r"[a-z]+\d+_\d+", re.IGNORECASE)),
+        levels=(re.compile(r"s?\d+", re.IGNORECASE), re.compile(_CUT_OUT, re.IGNORECASE)),
         example="selectedpic/s15/anger1_1/img557.jpg",
     )
 

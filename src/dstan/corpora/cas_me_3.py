@@ -28,7 +28,7 @@ class _PartA(RecordingReader):
     corpus = "cas-me-3-a"
     title = "CAS(ME)^3 part A"
     shape = Shape(
-        levels=(re.compile(r"spno\.?\d+", re.IGNORECASE), re.compile(r"[a-z]", re.IGNORECASE), _COLOUR),
+        levels=(re.compile(r"spno\.?\d+", re.IGNORECASE), re.compile(".+"), _COLOUR),
         frame=_FRAME,
         example="part_A/spNO.1/a/color/1.jpg",
     )
@@ -77,7 +77,7 @@ class _PartC(RecordingReader):
     corpus = "cas-me-3-c"
     title = "CAS(ME)^3 part C"
     shape = Shape(
-        levels=(re.compile(r"\d{1,3}"), re.compile("a", re.IGNORECASE), _COLOUR),
+        levels=(re.compile(r"\d{1,3}"), re.compile(".+"), _COLOUR),
         frame=_FRAME,
         example="part_C/01/a/color/1.jpg",
     )
@@ -135,7 +135,6 @@ CAS(ME)3/
         "corrections the two clips without an offset cannot be used.",
         "Frames are lost, and some offsets lie past the end of the video: the frames that are there are used, with a "
         "warning. Images 498 to 576 of spNO.3 J and 568 to 609 of spNO.4 j cannot be opened, say the authors.",
-        "The action units of some rows have a Chinese comma between them.",
         "The objective classes, I to VII, follow from the action units and are not the emotions.",
         "The table of macro-expressions (part_A_MaE) is another one and is not read.",
     ),

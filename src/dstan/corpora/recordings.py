@@ -48,8 +48,8 @@ class RecordingReader(TableReader):
             super()._tell_folder(survey, *self._other_case[0])
         elif self._other_case:
             entry, found = self._other_case[0]
-            what = f"the folders of {len(self._other_case)} clips differ from the table in upper and lower case"
-            survey.tell("note", survey.root, f"{what}; that of {entry.subject}/{entry.clip_id} is called {found}")
+            others = f"{len(self._other_case)} clips' folders differ from the table in upper and lower case alone"
+            survey.tell("note", entry, f"its folder is called {found}; {others}")
         if len(folders) == 1:
             super()._tell_extra(survey, folders)
         elif folders:
