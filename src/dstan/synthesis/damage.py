@@ -20,6 +20,7 @@ from dstan.synthesis import damaged_files as files
 from dstan.synthesis import damaged_rows as rows
 from dstan.synthesis import damaged_tables as tables
 from dstan.synthesis.layouts import CodedEvent, Layout
+from dstan.synthesis.motion import MICRO
 
 Rows = Callable[[list[CodedEvent], int], None]
 """Changes the events before they are written, at a position."""
@@ -140,7 +141,7 @@ def write_damaged(
     events
         All events, as a faultless coder has them.
     seed
-        That of the twin; it chooses who is hit, another event for each damage while there are enough.
+        That of the twin; it chooses who is hit, another micro-expression for each damage while there are enough.
     damages
         What to do.
 
@@ -148,7 +149,8 @@ def write_damaged(
     -------
     The tables, and for each damage its name and what it changed.
     """
-    order = np.random.default_rng(child_seed(seed, "damage")).permutation(len(events))
+    micro = [place for place, event in enumerate(events) if event.kind == MICRO.name] or range(len(events))
+    order = np.random.default_rng(child_seed(seed, "damage")).permutation(micro)
     victims = {damage.name: int(order[place % len(order)]) for place, damage in enumerate(damages)}
     coded = list(events)
     for damage in sorted(damages, key=lambda damage: -victims[damage.name]):
