@@ -49,7 +49,7 @@ def test_a_whole_image_has_a_size(tmp_path, suffix, deep):
     assert image_size(tmp_path / f"a{suffix}", deep=deep) == (9, 7)
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
 def test_a_truncated_image_is_noticed_by_its_missing_end(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     Image.effect_noise((64, 64), 50).save(path)

@@ -76,7 +76,9 @@ def test_a_camera_that_is_not_there_is_an_error_that_names_where_to_look(tmp_pat
 def test_root_parent_or_frames_folder_may_be_named(tmp_path, named):
     root = smic(tmp_path / "data" / "SMIC", "SMIC_all_raw/SMIC_all_raw")
     (root / "truth" / "clips" / "HS" / "s1" / "micro" / "negative" / "s1_ne_03").mkdir(parents=True)
-    assert len(survey(root / named).clips) == 4
+    found = survey(root / named)
+    assert len(found.clips) == 4
+    assert any("folder of the same name" in line for line in said(found, "note")) == (not named.endswith("HS"))
 
 
 def test_raw_frames_win_and_cropped_ones_can_be_asked_for(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -109,6 +110,8 @@ def ranges(runs: Iterable[tuple[int, int]]) -> str:
 
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
 _TAIL = 4096
+_BMP_HEAD = 34
+_BMP_PLAIN = (0, 3)
 
 
 def image_size(path: Path, *, deep: bool = False) -> tuple[int, int]:
@@ -140,8 +143,11 @@ def image_size(path: Path, *, deep: bool = False) -> tuple[int, int]:
             file.seek(max(0, length - _TAIL))
             tail = file.read()
             file.seek(0)
+            head = file.read(_BMP_HEAD)
+            file.seek(0)
             with Image.open(file) as image:
-                if _ENDS.get(image.format or "", b"") not in tail:
+                short = image.format == "BMP" and length < _bmp_length(head, *image.size)
+                if short or _ENDS.get(image.format or "", b"") not in tail:
                     raise FrameError("the image is cut short", where=path)
                 if deep:
                     image.load()
@@ -152,3 +158,11 @@ def image_size(path: Path, *, deep: bool = False) -> tuple[int, int]:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FrameError(f"the image cannot be read: {error}", where=path) from error
+
+
+def _bmp_length(head: bytes, width: int, height: int) -> int:
+    """Return how many bytes a bitmap needs by its header; 0 if that does not say, as it is compressed."""
+    if len(head) < _BMP_HEAD:
+        return 0
+    offset, header, bits, compression = struct.unpack("<10xII10xHI", head)
+    return 0 if header < 40 or compression not in _BMP_PLAIN else offset + (width * bits + 31) // 32 * 4 * height

@@ -24,7 +24,7 @@ class _Reader(TableReader):
     corpus = "smic-e"
     title = "SMIC-E"
     shape = Shape(
-        levels=(re.compile(r"s\d+", re.IGNORECASE), re.compile(r"s\d+_.+", re.IGNORECASE)),
+        levels=(re.compile(r"s\d+", re.IGNORECASE), re.compile(r"(?!(?:non_)?micro$).+", re.IGNORECASE)),
         frame=re.compile(r"(?:reg_)?image(\d+)\.(?:jpe?g|png|bmp)", re.IGNORECASE),
         example="SMIC-E_raw image/HS_long/SMIC-HS-E/s03/s3_ne_01/image257600.jpg",
         tree=re.compile(r"(?!.*(?:VIS|NIR)).*HS.*", re.IGNORECASE),

@@ -132,8 +132,9 @@ def choose_tree(survey: Survey, shape: Shape, frames: str | None, title: str) ->
             hint="Name the one that is meant",
         )
     tree = chosen[0]
-    if tree.path.name == tree.path.parent.name:
-        survey.tell("note", tree.path, "the folder lies in a folder of the same name, as the archive unpacks")
+    for folder in (tree.path, *tree.path.parents):
+        if folder.is_relative_to(survey.root) and folder.name == folder.parent.name:
+            survey.tell("note", folder, "the folder lies in a folder of the same name, as the archive unpacks")
     for other in found:
         if other.path not in tree.paths:
             survey.tell("note", other.path, f"these {'cropped' if other.cropped else 'raw'} frames are not used")
