@@ -2,8 +2,10 @@
 
 from dstan.synthesis.layouts.casme2 import CASME2
 from dstan.synthesis.layouts.layout import CodedEvent, Crop, Layout, PlannedVideo, WriteTables
+from dstan.synthesis.layouts.smic import SMIC_HS, SMIC_NIR, SMIC_VIS
+from dstan.synthesis.layouts.smic_e import SMIC_E
 
-LAYOUTS: dict[str, Layout] = {layout.corpus: layout for layout in (CASME2,)}
+LAYOUTS: dict[str, Layout] = {layout.corpus: layout for layout in (CASME2, SMIC_HS, SMIC_VIS, SMIC_NIR, SMIC_E)}
 """The layouts that can be written, by the corpus's name."""
 
 __all__ = ["LAYOUTS", "CodedEvent", "Crop", "Layout", "PlannedVideo", "WriteTables"]
