@@ -1,5 +1,7 @@
 """The layouts that a twin can have: one file a corpus, one row here."""
 
+from dstan.synthesis.layouts.cas_me_2 import CAS_ME_2
+from dstan.synthesis.layouts.cas_me_3 import CAS_ME_3_A, CAS_ME_3_C
 from dstan.synthesis.layouts.casme import CASME
 from dstan.synthesis.layouts.casme2 import CASME2
 from dstan.synthesis.layouts.four_dme import FOUR_DME
@@ -19,6 +21,9 @@ LAYOUTS: dict[str, Layout] = {
         SMIC_NIR,
         SMIC_E,
         SAMM,
+        CAS_ME_2,
+        CAS_ME_3_A,
+        CAS_ME_3_C,
         MMEW,
         FOUR_DME,
     )
