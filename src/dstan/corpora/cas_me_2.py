@@ -204,7 +204,7 @@ CAS(ME)2/
         "Whole videos (rawpic) are used where they are there, else the events cut out of them (selectedpic), else "
         "cropped ones; their frames have the same numbers. --frames cropped asks for the last.",
         "The cropped frames lie in folders called 15, not s15, and some images are called img2977.jpg.jpg: both are "
-        "read.",
+        "read. Some events were never cropped: they are left out with that reason where cropped frames are asked for.",
         "The emotion is one of four words (negative, positive, surprise, others); what the people said themselves is "
         "in Self-reported Emotion.",
         "Action Units holds NULL where nothing was coded, and alternatives such as 14or23.",

@@ -131,6 +131,7 @@ CAS(ME)3/
         "People and letters are in lower or upper case, and not always as in the table (spNO and spNo, J and j): they "
         "are found all the same.",
         "Depth images are no frames and are left alone.",
+        'The emotion "others" is written in two ways, with a small letter and a large one.',
         "Five rows have numbers that cannot be right, among them two offsets of 0: they are corrected. Without the "
         "corrections the two clips without an offset cannot be used.",
         "Frames are lost, and some offsets lie past the end of the video: the frames that are there are used, with a "

@@ -3,10 +3,10 @@
 Videos last a few seconds instead of minutes; depth images and macro-expressions are left out. How many clips each
 person of part A has, and the emotions of part C, are not published: they are uneven, and in the proportions of part A.
 
-The quirks. Part A: people's numbers have gaps, up to 217; some folders are in other letters than the table (spNo); in a
-large twin one apex lies before its onset and one offset past the end of its video. The two offsets of 0 of the corpus
-are left out, for a twin has not the clips by which they are corrected. Part C: no apex, action units joined by commas,
-some of them Chinese.
+The quirks. Part A: people's numbers have gaps, up to 217; some folders are in other letters than the table (spNo), and
+"others" is written in two ways; in a large twin one apex lies before its onset, and one offset past the end of its
+video. The two offsets of 0 of the corpus are left out, for a twin has not the clips by which they are corrected. Part C:
+no apex, action units joined by commas, some of them Chinese.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ from dstan.synthesis.plan import deal_emotions, how_many, share_out
 
 EMOTIONS = {"disgust": 250, "surprise": 187, "others": 161, "fear": 86, "anger": 64, "sad": 57, "happy": 55}
 """Clips of each emotion in part A."""
-PEOPLE_A, PEOPLE_C = 94, 31
+NUMBERS = (
+    *range(1, 16), 17, *range(39, 43), 77, 138, 139, *range(142, 151), *range(152, 164), *range(165, 191),
+    *range(192, 199), *range(200, 205), *range(206, 218),
+)  # fmt: skip
+"""What the people of part A are called: spNO.1 to spNO.217, with gaps."""
+PEOPLE_A, PEOPLE_C = len(NUMBERS), 31
 CLIPS_C = 165
 VIDEOS_A = 462
 """Videos of part A that hold a micro-expression."""
@@ -47,11 +52,6 @@ _CLASSES = {"I": {6, 12}, "II": {1, 2, 5, 25, 26}, "III": {4, 7, 23}, "IV": {9, 
 def clips_of(people: int, clips: int) -> tuple[int, ...]:
     """Share clips unevenly among people."""
     return tuple(share_out(clips, [1 / (8 + place) for place in range(people)], [1] * people))
-
-
-def number_of(subject: int) -> int:
-    """Return the number that part A gives a person: from 1 to 217, with gaps."""
-    return 1 + (subject - 1) * 216 // (PEOPLE_A - 1)
 
 
 def plan_a(subjects: int | None, clips: int | None, seed: int) -> list[PlannedVideo]:
@@ -78,7 +78,7 @@ def _videos_a(subject: int, hand: Sequence[str], seed: int) -> list[PlannedVideo
     rng = np.random.default_rng(child_seed(seed, "names", subject))
     count = min(len(LETTERS), -(-len(hand) * VIDEOS_A // sum(EMOTIONS.values())))
     letters = sorted(str(letter) for letter in rng.choice(list(LETTERS), count, replace=False))
-    person = f"{'spNo' if subject % OTHER_CASE == 0 else 'spNO'}.{number_of(subject)}"
+    person = f"{'spNo' if subject % OTHER_CASE == 0 else 'spNO'}.{NUMBERS[subject - 1]}"
     return [
         _video(subject, f"part_A/{person}/{letter}/color", letter, hand[place::count])
         for place, letter in enumerate(letters)
@@ -108,16 +108,15 @@ def write_table_a(out: Path, events: Sequence[CodedEvent], seed: int) -> list[Pa
 def _row_a(event: CodedEvent) -> tuple[Cell, ...]:
     units = set(event.expression.intensities)
     objective = next((name for name, leading in _CLASSES.items() if units and units <= leading), "VII")
-    person = f"spNO.{number_of(event.video.subject)}"
     return (
-        person,
+        f"spNO.{NUMBERS[event.video.subject - 1]}",
         event.video.name,
         event.onset,
         event.apex,
         event.offset,
         event.expression.code(),
         objective,
-        event.emotion,
+        "Others" if event.emotion == "others" and event.event == 0 else event.emotion,
     )
 
 
