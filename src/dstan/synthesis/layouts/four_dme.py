@@ -1,8 +1,8 @@
 """A twin of 4DME: grey videos of one event each, several emotions at once, static action units.
 
-The clips of each combination are those of a published summary of the corpus. The people, of whom some came twice, the
-frames per second and the size are not known with certainty: the twin has 41 people, 60 frames per second and 640 x 480.
-Frames keep the numbers of the recording.
+Of the corpus, only the 267 clips are certain. How many show which emotions follows a summary that could not be checked;
+41 people, some of whom came twice, 60 frames per second and 640 x 480 are likely but not confirmed. Frames keep the
+numbers of the recording.
 """
 
 from __future__ import annotations
