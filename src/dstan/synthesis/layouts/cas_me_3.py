@@ -5,8 +5,8 @@ person of part A has, and the emotions of part C, are not published: they are un
 
 The quirks. Part A: people's numbers have gaps, up to 217; some folders are in other letters than the table (spNo), and
 "others" is written in two ways; in a large twin one apex lies before its onset, and one offset past the end of its
-video. The two offsets of 0 of the corpus are left out, for a twin has not the clips by which they are corrected. Part C:
-no apex, action units joined by commas, some of them Chinese.
+video. The two offsets of 0 of the corpus are left out, for a twin has not the clips by which they are corrected. Part
+C: no apex, action units joined by commas, some of them Chinese.
 """
 
 from __future__ import annotations
