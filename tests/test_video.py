@@ -2,6 +2,8 @@
 
 import math
 import struct
+import subprocess
+import sys
 from fractions import Fraction
 
 import av
@@ -145,19 +147,155 @@ def test_a_variable_rate_keeps_its_times(tmp_path, pictures):
     assert [frame.time for frame in read_frames(path)] == pytest.approx([tick / 1000 for tick in ticks])
 
 
-def test_a_telephone_held_upright_is_turned(tmp_path):
+RAMP = np.repeat(np.linspace(0, 65535, 64).astype(np.uint16)[None], SIZE[0], axis=0)
+
+
+def write_with(path, codec, pixels, pictures, form, rate=25, ticks=None, options=None, sound=False):
+    """Write a video as other software does: its own codec, pixel format, times, key frames and sound."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], pixels
+        noise = container.add_stream("aac", rate=8000) if sound else None
+        for k, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format=form)
+            frame.pts, frame.time_base = (ticks[k] if ticks else k), Fraction(1, rate)
+            container.mux(stream.encode(frame))
+            if noise:
+                wave = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+                wave.sample_rate, wave.pts, wave.time_base = 8000, k * 1024, Fraction(1, 8000)
+                container.mux(noise.encode(wave))
+        container.mux(stream.encode())
+        if noise:
+            container.mux(noise.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("a.mp4", "libx264", "yuv420p10le"),
+        ("a.mkv", "ffv1", "yuv420p10le"),
+        ("a.mkv", "ffv1", "gray10le"),
+        ("a.mkv", "ffv1", "gray16le"),
+        ("a.mkv", "ffv1", "gray"),
+        ("a.mkv", "ffv1", "yuv420p"),
+        ("a.mp4", "libx264", "yuvj420p"),
+        ("a.avi", "mjpeg", "yuvj420p"),
+    ],
+)
+def test_any_depth_and_range_of_brightness_becomes_0_to_255(tmp_path, name, codec, pixels):
+    """8, 10 and 16 bits, grey and colour, studio range and full range all show the same ramp."""
+    options = {"crf": "1"} if codec == "libx264" else {}
+    write_with(tmp_path / name, codec, pixels, [RAMP] * 2, "gray16le", options=options)
+    grey = next(read_frames(tmp_path / name)).pixels
+    colour = next(read_frames(tmp_path / name, colour=True)).pixels
+    assert grey.dtype == colour.dtype == np.uint8
+    assert np.abs(grey.mean(axis=0) - np.linspace(0, 255, 64)).max() < 4
+    assert np.abs(colour.mean(axis=(0, 2)) - np.linspace(0, 255, 64)).max() < 4
+
+
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_sound_changes_nothing(tmp_path, pictures, name, sound):
+    write_with(tmp_path / name, "libx264", "yuv420p", pictures, "rgb24", sound=sound)
+    assert frame_count(tmp_path / name) == 12
+    assert [round(frame.time * 25) for frame in read_frames(tmp_path / name)] == list(range(12))
+    assert [frame.index for frame in read_frames(tmp_path / name, start=5, stop=8)] == [5, 6, 7]
+
+
+LONG = [np.full((*SIZE, 3), 20 + k, np.uint8) for k in range(200)]
+UNEVEN = [3 * k + (k % 7) // 5 for k in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "libx264", {"g": "25", "bf": "3", "crf": "1"}),
+        ("a.mp4", "libx264", {"g": "12", "bf": "4", "crf": "1", "x264-params": "open-gop=1:b-pyramid=normal"}),
+        ("a.mkv", "libx264", {"g": "25", "bf": "3", "crf": "1"}),
+        ("a.ts", "libx264", {"g": "25", "bf": "3", "crf": "1"}),
+        ("a.avi", "mjpeg", {}),
+        ("a.mpg", "mpeg2video", {"g": "12", "bf": "2", "b": "4000000"}),
+        ("b.mkv", "ffv1", {}),
+        ("b.mp4", "libx264", {"g": "1000", "crf": "1"}),
+    ],
+)
+@pytest.mark.parametrize("uneven", [False, True])
+def test_a_late_part_is_the_same_as_read_from_the_start(tmp_path, name, codec, options, uneven):
+    if uneven and name in ("a.avi", "a.mpg"):
+        pytest.skip("the container keeps an even rate")
+    pixels = {"mjpeg": "yuvj420p", "ffv1": "bgr0"}.get(codec, "yuv420p")
+    ticks = UNEVEN if uneven else None
+    write_with(tmp_path / name, codec, pixels, LONG, "rgb24", 75 if uneven else 25, ticks, options)
+    whole = list(read_frames(tmp_path / name))
+    assert len(whole) == 200
+    for start, stop in [(1, 3), (24, 27), (60, 61), (99, 126), (187, None)]:
+        part = list(read_frames(tmp_path / name, start=start, stop=stop))
+        assert [(frame.index, frame.time) for frame in part] == [
+            (frame.index, pytest.approx(frame.time)) for frame in whole[start:stop]
+        ]
+        assert all((one.pixels == other.pixels).all() for one, other in zip(part, whole[start:stop], strict=True))
+    with pytest.raises(FrameError, match="200 frames, but 201 are needed"):
+        list(read_frames(tmp_path / name, start=150, stop=201))
+
+
+def test_what_lies_before_a_late_part_is_not_decoded(tmp_path, monkeypatch):
+    from dstan.video import files
+
+    write_with(tmp_path / "a.mp4", "libx264", "yuv420p", LONG, "rgb24", options={"g": "10"})
+    decoded, real = [], files._decoded
+    monkeypatch.setattr(files, "_decoded", lambda *a: (decoded.append(p.pts) or p for p in real(*a)))
+    assert len(list(read_frames(tmp_path / "a.mp4", start=155, stop=158))) == 3
+    assert len(decoded) < 15
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from dstan.video import read_frames
+count = sum(1 for _ in read_frames(Path(sys.argv[1]), start=int(sys.argv[2])))
+print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_length_read(tmp_path):
+    """1500 frames of 320 x 240 are 115 MB of grey pixels; reading all of them takes as much as reading the last ten."""
+    still = [np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)] * 1500
+    write_with(tmp_path / "a.mp4", "libx264", "yuv420p", still, "rgb24", options={"preset": "ultrafast", "g": "50"})
+    peak = {}
+    for start in (0, 1490):
+        command = [sys.executable, "-c", MEASURE, str(tmp_path / "a.mp4"), str(start)]
+        count, kilobytes = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
+        assert int(count) == 1500 - start
+        peak[start] = int(kilobytes)
+    assert peak[0] < peak[1490] + 40_000
+
+
+@pytest.mark.parametrize(
+    ("turn", "corner"), [((0, 1, -1, 0), (0, -1)), ((-1, 0, 0, -1), (-1, -1)), ((0, -1, 1, 0), (-1, 0))]
+)
+def test_a_telephone_that_was_turned_is_turned_back(tmp_path, turn, corner):
+    """The header's display matrix says by how much; the white corner of the sensor goes where the viewer sees it."""
     picture = np.zeros((*SIZE, 3), np.uint8)
     picture[:16, :16] = 255
     path = tmp_path / "a.mp4"
     write_video(path, [picture] * 3, 25)
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 44
-    data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, SIZE[0] << 16, 0, 1 << 30)
+    a, b, c, d = (value << 16 for value in turn)
+    shift = SIZE[0] << 16, SIZE[1] << 16
+    data[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, *shift, 1 << 30)
     path.write_bytes(data)
-    upright = next(read_frames(path)).pixels
-    assert upright.shape == SIZE[::-1]
-    assert upright[:10, -10:].min() > 200
-    assert upright[:10, :10].max() < 50
+    for colour in (False, True):
+        shown = next(read_frames(path, colour=colour)).pixels.reshape(*(SIZE if turn[0] else SIZE[::-1]), -1)
+        quarters = {(y, x): _corner(shown, y, x) for y in (0, -1) for x in (0, -1)}
+        assert quarters.pop(corner).min() > 200
+        assert max(part.max() for part in quarters.values()) < 50
+
+
+def _corner(shown, y, x):
+    rows = slice(None, 10) if y == 0 else slice(-10, None)
+    columns = slice(None, 10) if x == 0 else slice(-10, None)
+    return shown[rows, columns]
 
 
 @pytest.mark.parametrize(

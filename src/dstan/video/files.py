@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ CONTAINERS = {
 }  # fmt: skip
 """Suffixes of video files, and what FFmpeg calls the container."""
 _PIXELS = {"libx264": "yuv420p", "ffv1": "bgr0", "mjpeg": "yuvj420p"}
+_REORDERED = 64
+"""Packets beyond a frame's own that surely hold all that is shown before it; codecs reorder 16 at most."""
 
 
 @dataclass(frozen=True)
@@ -160,11 +163,27 @@ def _ended_early(where: object) -> FrameError:
     return FrameError("the video is damaged or ends early", where=where, hint="Copy it again, or re-encode it")
 
 
+class _Entry(NamedTuple):
+    """Where reading may begin late: ticks of the file's first frame, of a key frame, and of the frame wanted."""
+
+    first: int
+    key: int
+    wanted: int
+
+
 def read_video(path: Path, start: int, stop: int | None, colour: bool, where: object) -> Iterator[Frame]:
-    """Stream the frames of a video file, see :func:`dstan.video.read_frames`."""
+    """Stream the frames of a video file, see :func:`dstan.video.read_frames`; one is held at a time.
+
+    A part that begins late is entered at the key frame before it, so that what lies before that is not decoded.
+    """
+    entry = _entry(path, start, where) if start else None
     index, zero, time = 0, None, math.nan
     with _opened(path, where) as (container, stream):
-        for picture in _decoded(container, stream, where):
+        pictures = _decoded(container, stream, where)
+        if entry is not None:
+            pictures = _from(entry, pictures, container, stream)
+            index, zero = start, float(entry.first * stream.time_base)
+        for picture in pictures:
             time = math.nan if picture.time is None else picture.time
             zero = time if zero is None else zero
             if stop is not None and index >= stop:
@@ -181,6 +200,44 @@ def read_video(path: Path, start: int, stop: int | None, colour: bool, where: ob
         )
     if index == 0:
         raise FrameError("the video holds no frames", where=where)
+
+
+def _entry(path: Path, start: int, where: object) -> _Entry | None:
+    """Find the key frame from which frame ``start`` can be decoded, by the packets up to it.
+
+    None where reading has to begin at the first frame: there is no such key frame, the file has no usable times, or
+    it cannot be entered there.
+    """
+    import av
+
+    times: list[int] = []
+    keys: list[int] = []
+    with _opened(path, where) as (container, stream):
+        for packet in _packets(container, stream, where):
+            if not packet.size or packet.is_discard:
+                continue
+            if packet.pts is None:
+                return None
+            times.append(packet.pts)
+            keys += [packet.pts] if packet.is_keyframe else []
+            if len(times) > start + _REORDERED:
+                break
+        times.sort()
+        if start >= len(times) or len(set(times)) < len(times):
+            return None
+        entry = _Entry(times[0], max((key for key in keys if key <= times[start]), default=times[0]), times[start])
+        try:
+            container.seek(entry.key, stream=stream)
+            landed = next(container.demux(stream))
+        except (av.FFmpegError, StopIteration):
+            return None
+        lands = landed.is_keyframe and landed.pts is not None and landed.pts <= entry.key
+        return entry if lands and entry.key > entry.first else None
+
+
+def _from(entry: _Entry, pictures: Iterator[Any], container: InputContainer, stream: VideoStream) -> Iterator[Any]:
+    container.seek(entry.key, stream=stream)
+    return itertools.dropwhile(lambda picture: picture.pts is None or picture.pts < entry.wanted, pictures)
 
 
 def _check_end(container: InputContainer, stream: VideoStream, last: float, where: object) -> None:
