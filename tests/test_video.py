@@ -214,6 +214,7 @@ UNEVEN = [3 * k + (k % 7) // 5 for k in range(200)]
         ("a.mkv", "libx264", {"g": "25", "bf": "3", "crf": "1"}),
         ("a.ts", "libx264", {"g": "25", "bf": "3", "crf": "1"}),
         ("a.avi", "mjpeg", {}),
+        ("b.avi", "libx264", {"g": "25", "bf": "3", "crf": "1"}),
         ("a.mpg", "mpeg2video", {"g": "12", "bf": "2", "b": "4000000"}),
         ("b.mkv", "ffv1", {}),
         ("b.mp4", "libx264", {"g": "1000", "crf": "1"}),
@@ -221,7 +222,7 @@ UNEVEN = [3 * k + (k % 7) // 5 for k in range(200)]
 )
 @pytest.mark.parametrize("uneven", [False, True])
 def test_a_late_part_is_the_same_as_read_from_the_start(tmp_path, name, codec, options, uneven):
-    if uneven and name in ("a.avi", "a.mpg"):
+    if uneven and name.endswith((".avi", ".mpg")):
         pytest.skip("the container keeps an even rate")
     pixels = {"mjpeg": "yuvj420p", "ffv1": "bgr0"}.get(codec, "yuv420p")
     ticks = UNEVEN if uneven else None

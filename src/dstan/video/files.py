@@ -164,9 +164,9 @@ def _ended_early(where: object) -> FrameError:
 
 
 class _Entry(NamedTuple):
-    """Where reading may begin late: ticks of the file's first frame, of a key frame, and of the frame wanted."""
+    """Where reading may begin late: seconds of the file's first frame, ticks of a key frame and of the frame wanted."""
 
-    first: int
+    zero: float
     key: int
     wanted: int
 
@@ -182,7 +182,7 @@ def read_video(path: Path, start: int, stop: int | None, colour: bool, where: ob
         pictures = _decoded(container, stream, where)
         if entry is not None:
             pictures = _from(entry, pictures, container, stream)
-            index, zero = start, float(entry.first * stream.time_base)
+            index, zero = start, entry.zero
         for picture in pictures:
             time = math.nan if picture.time is None else picture.time
             zero = time if zero is None else zero
@@ -223,16 +223,18 @@ def _entry(path: Path, start: int, where: object) -> _Entry | None:
             if len(times) > start + _REORDERED:
                 break
         times.sort()
-        if start >= len(times) or len(set(times)) < len(times):
+        guessed = container.format.name == "avi" and len(keys) < len(times)  # it stores no times of its own
+        if guessed or start >= len(times) or len(set(times)) < len(times):
             return None
-        entry = _Entry(times[0], max((key for key in keys if key <= times[start]), default=times[0]), times[start])
+        key = max((key for key in keys if key <= times[start]), default=times[0])
+        entry = _Entry(float(times[0] * packet.time_base), key, times[start])
         try:
-            container.seek(entry.key, stream=stream)
+            container.seek(key, stream=stream)
             landed = next(container.demux(stream))
         except (av.FFmpegError, StopIteration):
             return None
-        lands = landed.is_keyframe and landed.pts is not None and landed.pts <= entry.key
-        return entry if lands and entry.key > entry.first else None
+        lands = landed.is_keyframe and landed.pts is not None and landed.pts <= key
+        return entry if lands and key > times[0] else None
 
 
 def _from(entry: _Entry, pictures: Iterator[Any], container: InputContainer, stream: VideoStream) -> Iterator[Any]:
