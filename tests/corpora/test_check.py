@@ -118,7 +118,7 @@ def test_what_cannot_be_read_at_all_is_raised(tmp_path):
     with pytest.raises(CorpusNotFoundError):
         check_corpus("casme2", tmp_path / "nowhere")
     with pytest.raises(UnknownNameError, match="Did you mean 'casme2'"):
-        check_corpus("casme-2", tmp_path)
+        check_corpus("casme22", tmp_path)
 
 
 @pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)

@@ -52,10 +52,10 @@ def folders(folder: Path, pattern: re.Pattern[str] | None = None) -> list[Path]:
     return [folder / name for name in names if not name.startswith(".") and (not pattern or pattern.fullmatch(name))]
 
 
-def some_files(folder: Path, limit: int = 20) -> list[str]:
-    """Name a few of a folder's files, enough to recognise it by."""
+def some_names(folder: Path, limit: int = 20) -> list[str]:
+    """Name a few of a folder's files and folders, enough to recognise it by."""
     with os.scandir(folder) as entries:
-        return [entry.name for entry in islice((entry for entry in entries if entry.is_file()), limit)]
+        return [entry.name for entry in islice(entries, limit)]
 
 
 def walk(root: Path, depth: int = _DEPTH) -> Iterator[tuple[Path, list[str], list[str]]]:

@@ -153,7 +153,7 @@ def _join(trees: list[Tree], parts: re.Pattern[str]) -> list[Tree]:
 
 
 def _recognise(folder: Path, shape: Shape) -> Tree | None:
-    """Recognise a tree by the first frame in it, or by its folders where they hold no file at all."""
+    """Recognise a tree by the first frame in it, or by its folders where nothing at all is in them."""
     if shape.tree and not shape.tree.fullmatch(folder.name):
         return None
     children = places.folders(folder, shape.levels[0])
@@ -161,7 +161,7 @@ def _recognise(folder: Path, shape: Shape) -> Tree | None:
         return None
     empty = next(_below(folder, shape.levels), None) is not None or not any(map(places.folders, children))
     for leaf in _below(folder, shape.levels):
-        names = places.some_files(leaf)
+        names = places.some_names(leaf)
         frame = next((name for name in names if shape.frame.fullmatch(name)), None)
         if frame is not None:
             cropped = frame.casefold().startswith("reg_") or _says_cropped(folder)

@@ -60,7 +60,7 @@ def draw_video(task: Task) -> int:
     from dstan.synthesis.truth import true_landmarks, write_truth
 
     layout, video = LAYOUTS[task.corpus], task.video
-    portrait = portrait_of(child_seed(task.seed, "person", video.subject), *task.size)
+    portrait = portrait_of(child_seed(task.seed, "person", task.corpus, video.subject), *task.size)
     motion = motion_of(layout, video, task.seed)
     performance = Performance(portrait, motion, child_seed(task.seed, "camera", video.subject, video.folder))
     landmarks = np.stack([true_landmarks(performance, frame) for frame in range(len(motion))])

@@ -123,6 +123,29 @@ def deal_emotions(
     return accepted
 
 
+def deal_classes(emotions: Mapping[str, str], shares: Mapping[str, Mapping[int, int]], seed: int) -> dict[str, int]:
+    """Give every clip an objective class, among the clips of each emotion in the corpus's proportions.
+
+    Parameters
+    ----------
+    emotions
+        The emotion of each clip.
+    shares
+        Clips of each emotion in each class; an emotion that is not among them is of the last class, 7.
+    seed
+        The same seed gives the same deal.
+    """
+    dealt: dict[str, int] = {}
+    for emotion in dict.fromkeys(emotions.values()):
+        clips = [clip for clip, word in emotions.items() if word == emotion]
+        own = shares.get(emotion, {7: 1})
+        counts = share_out(len(clips), list(own.values()), [0] * len(own))
+        deck = [number for number, count in zip(own, counts, strict=True) for _ in range(count)]
+        rng = np.random.default_rng(child_seed(seed, "objective classes", emotion))
+        dealt.update(zip(clips, (int(number) for number in rng.permutation(deck)), strict=True))
+    return dealt
+
+
 def _deal(
     rng: np.random.Generator, per_subject: Sequence[int], deck: Sequence[str], only: Mapping[int, Sequence[str]]
 ) -> list[list[str]] | None:

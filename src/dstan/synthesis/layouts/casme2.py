@@ -1,9 +1,9 @@
 """A twin of CASME II: its folders, frame names and coding table, with drawn people.
 
-The clips per subject are uneven as in the corpus, and so are the quirks of its table: the apex of sub04 EP12_01f is
-"/", which makes ApexFrame a column of mixed type; Action Units holds numbers and text; two columns are empty; one
-offset is a decade too large; clip names end with or without f. Two people show others, sadness and fear only, so that
-the task of MEGC2019 has 24 subjects.
+A full twin has each subject's clips and emotions of the table of 2014, and so the 24 subjects of MEGC2019. The quirks
+are the corpus's: the apex of sub04 EP12_01f is "/", which makes ApexFrame a column of mixed type; Action Units holds
+numbers and text; two columns are empty; one offset is a decade too large; clip names end with or without f. Objective
+classes lie in a table of their own; they do not follow from the drawn action units.
 """
 
 from __future__ import annotations
@@ -17,27 +17,35 @@ import numpy as np
 from dstan._random import child_seed
 from dstan.synthesis.layouts.layout import CodedEvent, Crop, Layout, PlannedVideo
 from dstan.synthesis.layouts.workbook import Cell, write_workbook
-from dstan.synthesis.plan import deal_emotions, how_many
+from dstan.synthesis.plan import deal_classes, deal_emotions, how_many
 
-EMOTIONS = {
-    "happiness": 32, "others": 99, "disgust": 63, "repression": 27, "surprise": 25, "sadness": 7, "fear": 2,
-}  # fmt: skip
-"""Clips of each estimated emotion in the table of 2014."""
+EMOTIONS = ("happiness", "disgust", "repression", "surprise", "others", "sadness", "fear")
 COMMON = ("happiness", "disgust", "repression", "surprise", "others")
-CLIPS_PER_SUBJECT = (9, 13, 7, 5, 19, 5, 9, 3, 14, 14, 10, 12, 8, 4, 3, 4, 36, 3, 16, 11, 2, 2, 12, 11, 7, 16)
+PEOPLE = (
+    (1, 2, 0, 0, 6, 0, 0), (1, 0, 5, 3, 4, 0, 0), (0, 4, 0, 1, 2, 0, 0), (0, 3, 0, 0, 2, 0, 0),
+    (1, 1, 0, 5, 12, 0, 0), (1, 1, 0, 2, 1, 0, 0), (0, 5, 0, 0, 4, 0, 0), (0, 0, 1, 0, 2, 0, 0),
+    (5, 0, 5, 0, 3, 0, 1), (0, 0, 0, 0, 13, 0, 1), (0, 4, 0, 0, 6, 0, 0), (2, 5, 0, 4, 1, 0, 0),
+    (2, 0, 0, 0, 6, 0, 0), (3, 0, 0, 0, 1, 0, 0), (1, 1, 0, 1, 0, 0, 0), (2, 0, 1, 0, 1, 0, 0),
+    (7, 14, 9, 1, 3, 2, 0), (0, 0, 0, 0, 3, 0, 0), (3, 3, 0, 5, 4, 1, 0), (0, 2, 0, 0, 9, 0, 0),
+    (0, 0, 1, 0, 1, 0, 0), (0, 0, 2, 0, 0, 0, 0), (1, 4, 3, 0, 4, 0, 0), (0, 2, 0, 1, 4, 3, 0),
+    (0, 3, 0, 2, 2, 0, 0), (2, 9, 0, 0, 5, 1, 0),
+)  # fmt: skip
+"""Clips of each estimated emotion of each subject, by the table of 2014."""
+OBJECTIVE = {
+    "happiness": {1: 23, 7: 9}, "disgust": {3: 33, 4: 26, 7: 4}, "repression": {1: 2, 5: 13, 7: 12},
+    "surprise": {2: 15, 7: 10}, "others": {3: 62, 5: 5, 7: 32}, "sadness": {3: 4, 5: 2, 7: 1}, "fear": {6: 1, 7: 1},
+}  # fmt: skip
+"""Clips of each objective class: as many as in the corpus; how they fall on the emotions is made up."""
 FRAMES_FOLDER = "CASME2_RAW_selected"
 TABLE = "CASME2-coding-20140508.xlsx"
+CLASSES = "CASME2-ObjectiveClasses.xlsx"
 COLUMNS = (
     "Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None, "Action Units", "Estimated Emotion",
 )  # fmt: skip
-MEGC = ("disgust", "repression", "happiness", "surprise")
-"""The emotions that MEGC2019 keeps."""
-NOT_IN_MEGC = (10, 18)
-"""People of whom MEGC2019 has no clip."""
 _NAMED = {4: "EP12_01f", 5: "EP09_05f", 16: "EP01_08"}
-"""Clips that field notes speak of: one without an apex, and two that other lists leave out."""
-_LEFT_OUT = {4: ("disgust", "repression"), 5: ("disgust", "repression")}
-"""What the clips show that MEGC2019 leaves out by name, one of each of these subjects."""
+"""Clips that other lists name: one without an apex, one whose apex is its onset, one with lost crops."""
+_IN_MEGC = ("disgust", "repression")
+"""What the clips show that MEGC2019 leaves out by name."""
 _NO_APEX = (4, "EP12_01f")
 
 
@@ -56,40 +64,28 @@ def plan(subjects: int | None, clips: int | None, seed: int) -> list[PlannedVide
     ConfigError
         If the numbers do not fit.
     """
-    per_subject = how_many(subjects, clips, CLIPS_PER_SUBJECT, sum(EMOTIONS.values()))
-    if per_subject == CLIPS_PER_SUBJECT:
-        others = [name for name in EMOTIONS if name not in MEGC]
-        dealt = deal_emotions(
-            per_subject, EMOTIONS, COMMON, seed, only=dict.fromkeys(NOT_IN_MEGC, others), accept=_fits_megc
-        )
+    whole = tuple(map(sum, PEOPLE))
+    per_subject = how_many(subjects, clips, whole, sum(whole))
+    if per_subject == whole[: len(per_subject)]:
+        hands = [[name for name, n in zip(EMOTIONS, row, strict=True) for _ in range(n)] for row in PEOPLE]
     else:
-        dealt = deal_emotions(per_subject, EMOTIONS, COMMON, seed)
+        totals = dict(zip(EMOTIONS, map(sum, zip(*PEOPLE, strict=True)), strict=True))
+        hands = deal_emotions(per_subject, totals, COMMON, seed)
     planned = []
-    for subject, emotions in enumerate(dealt, start=1):
+    for subject, emotions in enumerate(hands[: len(per_subject)], start=1):
         rng = np.random.default_rng(child_seed(seed, "names", subject))
         names = _names(rng, subject, len(emotions))
         first = (int(n) for n in rng.integers(1, 220, len(names)))
-        shown = _named_first(subject, names, emotions)
+        shown = _named_first(subject, names, [str(name) for name in rng.permutation(emotions)])
         planned += [_video(subject, *three) for three in zip(names, shown, first, strict=True)]
     return planned
 
 
-def _fits_megc(dealt: Sequence[Sequence[str]]) -> bool:
-    """Tell whether all but two people keep a clip for MEGC2019 after the clips that it leaves out by name."""
-    for subject, emotions in enumerate(dealt, start=1):
-        kept = sum(name in MEGC for name in emotions)
-        if subject in _LEFT_OUT and not any(name in _LEFT_OUT[subject] for name in emotions):
-            return False
-        if subject not in NOT_IN_MEGC and kept <= (subject in _LEFT_OUT):
-            return False
-    return True
-
-
 def _named_first(subject: int, names: Sequence[str], emotions: Sequence[str]) -> list[str]:
-    """Order a hand of emotions such that the clip that MEGC2019 leaves out shows what it is left out of."""
+    """Order the emotions of a person such that a clip that MEGC2019 leaves out shows what the challenge has."""
     hand = list(emotions)
-    fitting = [place for place, name in enumerate(hand) if name in _LEFT_OUT.get(subject, ())]
-    if fitting:
+    fitting = [place for place, name in enumerate(hand) if name in _IN_MEGC]
+    if subject in _NAMED and fitting:
         place = names.index(_NAMED[subject])
         hand[place], hand[fitting[0]] = hand[fitting[0]], hand[place]
     return hand
@@ -110,9 +106,15 @@ def _video(subject: int, name: str, emotion: str, first_frame: int) -> PlannedVi
 
 
 def write_tables(out: Path, events: Sequence[CodedEvent], seed: int) -> list[Path]:
-    """Write the coding table."""
+    """Write the coding table, and that of the objective classes."""
     rows = [_row(event) for event in _with_wrong_decade(events, seed)]
-    return [write_workbook(out / TABLE, {"Sheet1": [COLUMNS, *rows]})]
+    classes = deal_classes({event.video.folder: event.emotion for event in events}, OBJECTIVE, seed)
+    named = {(event.video.subject, event.video.name): classes[event.video.folder] for event in events}
+    objective = [(*clip, number) for clip, number in named.items()]
+    return [
+        write_workbook(out / TABLE, {"Sheet1": [COLUMNS, *rows]}),
+        write_workbook(out / CLASSES, {"Sheet1": [("Subject", "Filename", "Objective Class"), *objective]}),
+    ]
 
 
 def _row(event: CodedEvent) -> tuple[Cell, ...]:

@@ -33,8 +33,8 @@ class PlannedVideo:
     Parameters
     ----------
     subject
-        Number of the person, from 1 and without gaps; it seeds the face. How the corpus calls the person (SAMM's "006")
-        is the layout's business.
+        Number of the person, from 1 and without gaps; the face follows from it and the corpus. How the corpus calls the
+        person (SAMM's "006") is the layout's business.
     folder
         Where the images lie, below the root, with slashes: "CASME2_RAW_selected/sub01/EP02_01f". No two videos share
         one: it seeds the motion and the camera. If the table's name of the video is a part of the path, it is a whole

@@ -1,9 +1,9 @@
 """A twin of MMEW: folders by emotion, clips trimmed to onset and offset, frames numbered from 1.
 
 Clips per person are those of the corpus for its six emotions; of "others" everyone has a few. Frame numbers in the
-table count in the clip for people of even number and in the whole recording for the rest, as public notes speak of both.
-In a large table apex and offset of 16 clips of "others" are a hundred frames too late. The side of an action unit stands
-before its number or behind it.
+table count in the clip for people of even number and in the whole recording for the rest, as public notes speak of
+both. In a large table apex and offset of 16 clips of "others" are a hundred frames too late. The side of an action
+unit stands before its number or behind it.
 """
 
 from __future__ import annotations

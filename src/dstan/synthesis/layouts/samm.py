@@ -12,8 +12,7 @@ units.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import numpy as np
 from dstan._random import child_seed
 from dstan.synthesis.layouts.layout import CodedEvent, Layout, PlannedVideo
 from dstan.synthesis.layouts.workbook import Cell, write_workbook
-from dstan.synthesis.plan import deal_emotions, how_many, share_out
+from dstan.synthesis.plan import deal_classes, deal_emotions, how_many
 
 OBJECTIVE = {
     "Anger": {3: 20, 7: 37}, "Other": {7: 26}, "Happiness": {1: 23, 7: 3}, "Surprise": {2: 13, 7: 2},
@@ -43,6 +42,9 @@ NOT_IN_MEGC = 25
 """The person of whom MEGC2019 has no clip."""
 NAMED = {13: "013_1_9", 28: "028_4_1", 32: "032_3_1"}
 """Clips with a mistake: an offset that Duration contradicts, an apex after the offset, an apex before the onset."""
+FIRST = {"028_4_1": 1020, "032_3_1": 4891}
+"""Where these clips begin, so that the wrong apexes of the table lie outside of them."""
+WRONG_APEX = {"028_4_1": 1143, "032_3_1": 1930}
 TABLE = "SAMM_Micro_FACS_Codes_v2.xlsx"
 SHEET = "MICRO_ONLY"
 COLUMNS = (
@@ -107,29 +109,14 @@ def _video(subject: int, name: str, emotion: str, first_frame: int) -> PlannedVi
     person, inducement, _ = name.split("_")
     digits = 5 if inducement == "1" else 4
     folder, image = f"SAMM/{person}/{name}", f"{person}_{{:0{digits}d}}.jpg"
-    return PlannedVideo(subject, folder, name, (emotion,), first_frame, image)
+    return PlannedVideo(subject, folder, name, (emotion,), FIRST.get(name, first_frame), image)
 
 
 def write_tables(out: Path, events: Sequence[CodedEvent], seed: int) -> list[Path]:
     """Write the coding table."""
-    classes = _objective_classes(events, seed)
+    classes = deal_classes({event.video.folder: event.emotion for event in events}, OBJECTIVE, seed)
     rows = [_row(event, classes[event.video.folder], seed) for event in events]
     return [write_workbook(out / TABLE, {SHEET: [*((line,) for line in EXPLANATION), COLUMNS, *rows]})]
-
-
-def _objective_classes(events: Sequence[CodedEvent], seed: int) -> Mapping[str, int]:
-    """Deal objective classes among the clips of each emotion in the corpus's proportions."""
-    folders: defaultdict[str, list[str]] = defaultdict(list)
-    for folder, emotion in {event.video.folder: event.emotion for event in events}.items():
-        folders[emotion].append(folder)
-    dealt: dict[str, int] = {}
-    for emotion, of_one in folders.items():
-        shares = OBJECTIVE.get(emotion, {7: 1})
-        counts = share_out(len(of_one), list(shares.values()), [0] * len(shares))
-        deck = [name for name, count in zip(shares, counts, strict=True) for _ in range(count)]
-        rng = np.random.default_rng(child_seed(seed, "objective classes", emotion))
-        dealt.update(zip(of_one, (int(name) for name in rng.permutation(deck)), strict=True))
-    return dealt
 
 
 def _row(event: CodedEvent, objective: int, seed: int) -> tuple[Cell, ...]:
@@ -149,11 +136,7 @@ def _with_mistake(event: CodedEvent) -> CodedEvent:
         return event
     if event.video.name == NAMED[13]:
         return replace(event, offset=event.offset + 54)
-    if event.video.name == NAMED[28]:
-        return replace(event, apex=event.offset + 9)
-    if event.video.name == NAMED[32]:
-        return replace(event, apex=max(event.onset - 2966, 1))
-    return event
+    return replace(event, apex=WRONG_APEX.get(event.video.name, event.apex))
 
 
 def _duration(event: CodedEvent) -> int | None:
