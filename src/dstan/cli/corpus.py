@@ -170,7 +170,7 @@ def show_check(corpus: str, report: Report) -> None:
         output.say(f"{MARKS[finding.severity]} {finding.where}: {finding.what}", style)
         if finding.hint:
             output.say(f"    {finding.hint}", "dim")
-    names = {**report.expected, **report.counts}
+    names = {**report.counts, **report.expected}
     rows = [(name, str(report.counts.get(name, 0)), str(report.expected.get(name, ""))) for name in names]
     output.table((f"classes of {report.task}", "found", "expected"), rows, numbers=("found", "expected"))
     if report.corrections:
