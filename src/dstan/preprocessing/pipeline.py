@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from dstan.preprocessing.alignment import FIRST_FRAMES, first_face, fit_first_fr
 from dstan.preprocessing.apex import find_apex
 from dstan.preprocessing.flow import flow_sequence
 from dstan.preprocessing.landmarks import LandmarkSource, landmark_source
+from dstan.preprocessing.magnification import magnify
 from dstan.preprocessing.recipe import Recipe
 from dstan.preprocessing.tim import interpolate, interpolate_times
 from dstan.video import Frame, check_range, read_clip
@@ -130,7 +131,7 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
 
 
 def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
-    """Find the apex of aligned frames, interpolate them in time and estimate their flow.
+    """Find the apex of aligned frames, magnify them if asked, interpolate them in time and estimate their flow.
 
     Appearance is TIM to ``recipe.steps`` frames. Flow needs a frame more than there are fields, so it is estimated on
     TIM to ``recipe.steps + 1`` frames, a clip of one frame being repeated. Pairs ``onset-apex`` make one field, from
@@ -149,9 +150,12 @@ def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
     ------
     AnnotationRangeError
         If the annotated apex is wanted and is not among the frames.
+    ClipError
+        If frames of unknown times are to be magnified in a band in Hz.
     """
     template = aligned.done["alignment"] == "rigid_first_frame"
     policy, apex = find_apex(aligned.frames, clip, recipe.apex, template=template)
+    aligned = _magnified(aligned, clip, recipe)
     flow, flow_times = _flow(aligned, apex, recipe)
     return PreparedClip(
         clip=clip,
@@ -162,6 +166,19 @@ def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
         landmarks=aligned.landmarks,
         done={**aligned.done, "apex": {"policy": policy, "frame": apex}, "recipe": recipe.digest()},
     )
+
+
+def _magnified(aligned: Aligned, clip: Clip, recipe: Recipe) -> Aligned:
+    """Magnify before time is resampled: the filter needs the clip's own rate."""
+    in_hz = recipe.magnification_band == "hz"
+    if recipe.magnification and in_hz and (aligned.times is None or not (np.diff(aligned.times) > 0).all()):
+        raise ClipError(
+            "its frames have no usable times, so a band in Hz cannot be magnified",
+            where=clip,
+            hint="State its frames per second, or use --set recipe.magnification_band=paper",
+        )
+    frames = magnify(aligned.frames, recipe.magnification, times=aligned.times if in_hz else None)
+    return replace(aligned, frames=frames)
 
 
 def _flow(aligned: Aligned, apex: int, recipe: Recipe) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:

@@ -25,6 +25,14 @@ class Recipe(Settings):
     landmarks: str = setting(
         "mediapipe", "Who finds the face; truth reads what synthesis wrote.", choices=("mediapipe", "truth")
     )
+    magnification: float = setting(
+        0.0, "Eulerian magnification of the aligned frames: how many times motion is added; 0 for none.", low=0, high=50
+    )
+    magnification_band: str = setting(
+        "hz",
+        "What is magnified: .8 to 8 Hz at any frame rate, or what the fixed filter of the papers passes.",
+        choices=("hz", "paper"),
+    )
     flow: str = setting("farneback", "Optical flow algorithm.", choices=("farneback", "tvl1", "dis"))
     pairs: str = setting(
         "adjacent",
