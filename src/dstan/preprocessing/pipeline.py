@@ -18,6 +18,7 @@ from dstan._engine import single_thread
 from dstan.arrays import Matrix
 from dstan.clips import Clip, PreparedClip
 from dstan.errors import ClipError, DstanError, FrameError
+from dstan.preprocessing._opencv import to_half
 from dstan.preprocessing.alignment import FIRST_FRAMES, first_face, fit_first_frames, stretch, transform, warp
 from dstan.preprocessing.apex import find_apex
 from dstan.preprocessing.flow import flow_sequence
@@ -224,11 +225,15 @@ def _warp_all(
     times: list[float] = []
     indices: list[int] = []
     for frame in _same_size(clip):
-        halves.append(warp(frame.pixels, matrix, shape).astype(np.float16))
+        halves.append(to_half(warp(frame.pixels, matrix, shape)))
         times.append(frame.time)
         indices.append(frame.index)
     seconds = np.array(times) - times[0]
-    return np.stack(halves).astype(np.float32), None if np.isnan(seconds).any() else seconds, indices
+    frames = np.empty((len(halves), *shape), dtype=np.float32)
+    halves.reverse()
+    for frame in frames:
+        frame[:] = halves.pop()  # given back as it goes, so that a long clip is not held twice
+    return frames, None if np.isnan(seconds).any() else seconds, indices
 
 
 def _same_size(clip: Clip) -> Iterator[Frame]:
