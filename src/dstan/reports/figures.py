@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WIDTH = 9.6  # inches: 922 px on screen
 _SUBJECTS_PER_ROW = 32
+_LETTERS_PER_ROW = 80
 _PANELS = {"uf1": "UF1", "accuracy": "Accuracy", "f1_le_ngo": "F1 (Le Ngo)"}
 
 
@@ -190,7 +191,8 @@ def subjects_figure(method: str, subjects: Sequence[SubjectRate], accuracy: floa
             panel.axhline(accuracy, color=colour("ink"), linestyle=(0, (4, 3)), linewidth=1.2)
             for x, one in enumerate(shown):
                 panel.text(x, 1.04, f"{one.right}/{one.total}", ha="center", va="bottom", fontsize=7.5)
-            turned = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if len(shown) > 12 else {}
+            crowded = sum(map(len, names[part])) > _LETTERS_PER_ROW
+            turned = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
             panel.set_xticks(range(len(shown)), names[part], **turned)
             panel.set(xlim=(-0.6, per_row - 0.4), ylim=(0, 1.12), ylabel="share right", yticks=np.linspace(0, 1, 5))
             panel.tick_params(axis="x", length=0)
