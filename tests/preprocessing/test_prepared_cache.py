@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,8 @@ from dstan.clips import Clip, ClipSet
 from dstan.errors import FrameError, MissingDependencyError
 from dstan.preprocessing import cache as cache_module
 from dstan.preprocessing import pipeline
-from dstan.preprocessing.cache import Cache, load_prepared, prepare_clips
+from dstan.preprocessing._opencv import to_half
+from dstan.preprocessing.cache import Cache, Freed, load_prepared, prepare_clips
 from dstan.preprocessing.pipeline import prepare_clip
 from dstan.preprocessing.recipe import Recipe
 from dstan.video import list_images
@@ -162,3 +165,113 @@ def test_processes_share_a_cache(clips, cache):
     ready = prepare_clips(clips, RECIPE, cache, workers=2)
     assert len(ready) == 3
     assert all(same(prepare_clip(clip, RECIPE, cache), prepare_clip(clip, RECIPE)) for clip in clips)
+
+
+def entries(cache):
+    return sorted(path for path in cache.root.rglob("*") if path.is_file())
+
+
+def test_cleaning_drops_what_the_recipes_do_not_use(clips, cache):
+    other = RECIPE.replaced({"steps": 5, "size": 40})
+    for recipe in (RECIPE, other):
+        prepare_clips(clips, recipe, cache, workers=0)
+    size = sum(path.stat().st_size for path in entries(cache))
+    assert cache.clean(clips, [RECIPE, other]) == Freed(0, 0)
+    freed = cache.clean(clips, [RECIPE])
+    assert freed.entries == 6
+    assert freed.bytes == size - sum(path.stat().st_size for path in entries(cache)) > 0
+    assert all(cache.holds(clip, RECIPE) and cache.load_aligned(clip, RECIPE) for clip in clips)
+    assert not any(cache.holds(clip, other) for clip in clips)
+
+
+def test_cleaning_leaves_other_frames_alone_whatever_their_recipe(clips, cache, tmp_path):
+    for recipe in (RECIPE, RECIPE.replaced({"steps": 5})):
+        prepare_clips(clips, recipe, cache, workers=0)
+    before = entries(cache)
+    assert cache.clean(clips[:1], [RECIPE]).entries == 1
+    gone = set(before) - set(entries(cache))
+    assert gone == {cache.path(clips[0], RECIPE.replaced({"steps": 5}))}
+    assert Cache(tmp_path / "never made").clean(clips, [RECIPE]) == Freed(0, 0)
+
+
+def test_cleaning_drops_entries_of_frames_and_annotations_that_changed(clips, cache):
+    prepare_clips(clips, RECIPE, cache, workers=0)
+    prepare_clip(replace(clips[0], onset=1), RECIPE, cache)
+    assert cache.clean([*clips, replace(clips[0], onset=1)], [RECIPE]).entries == 0
+    assert cache.clean(clips, [RECIPE]).entries == 2
+    os.utime(clips[1].path / "2.png", ns=(1, 1))
+    assert cache.clean(clips, [RECIPE]).entries == 2
+    assert cache.holds(clips[0], RECIPE)
+    assert not cache.holds(clips[1], RECIPE)
+
+
+def test_cleaning_keeps_all_of_a_clip_whose_frames_are_away(clips, cache):
+    prepare_clips(clips, RECIPE.replaced({"steps": 5}), cache, workers=0)
+    (clips[0].path / "0.png").rename(clips[0].path / "0.away")
+    assert cache.clean(clips, [RECIPE]).entries == 2
+    (clips[0].path / "0.away").rename(clips[0].path / "0.png")
+    assert cache.holds(clips[0], RECIPE.replaced({"steps": 5}))
+
+
+def test_cleaning_drops_what_a_killed_process_left_and_not_what_one_is_writing(clips, cache):
+    prepare_clip(clips[0], RECIPE, cache)
+    path = cache.path(clips[0], RECIPE)
+    old, new = path.with_name(f".{path.name}.old"), path.with_name(f".{path.name}.new")
+    old.write_bytes(b"half")
+    new.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    assert cache.clean(clips, [RECIPE]) == Freed(1, 4)
+    assert new.exists()
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+@pytest.mark.parametrize("stage", ["path", "aligned_path"])
+def test_a_truncated_file_is_found_and_made_again_by_the_next_command(clips, cache, share, stage):
+    prepare_clips(clips, RECIPE, cache, workers=0)
+    path = getattr(cache, stage)(clips[1], RECIPE)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    if stage == "aligned_path":
+        cache.path(clips[1], RECIPE).unlink()
+    assert len(prepare_clips(clips, RECIPE, cache, workers=0)) == 3
+    assert same(cache.load(clips[1], RECIPE), prepare_clip(clips[1], RECIPE))
+    assert path.stat().st_size == len(whole)
+
+
+def test_aligned_frames_are_rounded_to_half_precision_as_numpy_rounds(clips, cache):
+    values = np.random.default_rng(0).uniform(0, 255, (3, 32, 32)).astype(np.float32)
+    values[0, 0, :4] = [0, 255, 2049 / 16, 2051 / 16]  # the last two lie halfway between neighbours
+    assert (to_half(values) == values.astype(np.float16)).all()
+    cache.store_aligned(pipeline.Aligned(values, None), clips[0], RECIPE)
+    assert (cache.load_aligned(clips[0], RECIPE).frames == values.astype(np.float16)).all()
+
+
+TWO_AT_ONCE = """
+import sys, time
+from pathlib import Path
+from dstan.clips import Clip, ClipSet
+from dstan.preprocessing.cache import Cache, prepare_clips
+from dstan.preprocessing.recipe import Recipe
+from dstan.video import list_images
+root = Path(sys.argv[1])
+clips = ClipSet(tuple(
+    Clip("corpus", "sub01", name, root / name, list_images(root / name), label="a", fps=25.0) for name in sys.argv[2:]
+))
+(root / f"ready{len(list(root.glob('ready*')))}").touch()
+while len(list(root.glob("ready*"))) < 2:
+    time.sleep(0.001)
+print(len(prepare_clips(clips, Recipe(size=32, steps=3, alignment="none"), Cache(root / "cache"), workers=0)))
+"""
+
+
+def test_two_processes_preparing_the_same_clips_at_once_do_no_harm(tmp_path):
+    names = [f"clip{k}" for k in range(12)]
+    clips = [make_clip(tmp_path, name) for name in names]
+    command = [sys.executable, "-c", TWO_AT_ONCE, str(tmp_path), *names]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    answers = [process.communicate(timeout=120) for process in both]
+    assert [out.strip() for out, _ in answers] == ["12", "12"], answers
+    cache = Cache(tmp_path / "cache")
+    assert len(entries(cache)) == 24
+    assert all(same(cache.load(clip, RECIPE), prepare_clip(clip, RECIPE)) for clip in clips)

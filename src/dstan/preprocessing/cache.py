@@ -1,7 +1,9 @@
 """What was prepared, kept: one file a clip and stage, written atomically, shared by any number of processes.
 
 An entry's name follows from the recipe and from the frames (their paths, sizes and times of change), so an entry never
-has to be thrown away by hand. Entries hold arrays and JSON; nothing in them is executed.
+has to be thrown away for being wrong, and :meth:`Cache.clean` throws away what is not needed. It is
+``STAGE/RECIPE/FRAMES/ENTRY.safetensors``, where FRAMES stands for the folder or the video that the frames lie in.
+Entries hold arrays and JSON; nothing in them is executed.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +25,29 @@ from dstan._engine import run_tasks
 from dstan._progress import Progress, silent
 from dstan.clips import Clip, ClipSet, Key, PreparedClip, Skipped
 from dstan.config import digest_of
-from dstan.errors import ClipError, DstanError, FrameError
-from dstan.preprocessing.landmarks import truth_path
+from dstan.errors import ClipError, DstanError
+from dstan.preprocessing._opencv import to_half
+from dstan.preprocessing.identity import identity_of, identity_of_truth, owner_of
 from dstan.preprocessing.pipeline import Aligned, prepare_clip
 from dstan.preprocessing.recipe import Recipe
-from dstan.video import check_range, list_images
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
 """Changes whenever the same recipe gives other numbers."""
+
+
+STAGES = ("aligned", "prepared")
+_STILL_WRITTEN = 3600.0
+"""Seconds after which a temporary file is taken for one that a killed process left."""
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What was removed: ``entries``, and how many ``bytes`` they took."""
+
+    entries: int
+    bytes: int
 
 
 class Cache:
@@ -112,17 +129,51 @@ class Cache:
         from safetensors.numpy import save_file
 
         self._make()
-        arrays: dict[str, Any] = {"frames": aligned.frames.astype(np.float16)}
+        halves = np.empty(aligned.frames.shape, dtype=np.float16)
+        for half, frame in zip(halves, aligned.frames, strict=True):
+            half[:] = to_half(frame)
+        arrays: dict[str, Any] = {"frames": halves}
         arrays |= {name: value for name in ("times", "landmarks") if (value := getattr(aligned, name)) is not None}
         with _atomic.replacing(self.aligned_path(clip, recipe)) as temporary:
             save_file(arrays, temporary, metadata={"done": json.dumps(aligned.done)})
+
+    def clean(self, clips: Iterable[Clip], recipes: Iterable[Recipe]) -> Freed:
+        """Remove what is kept of some clips' frames and none of some recipes makes use of.
+
+        Entries of other recipes go, and those made before frames or annotations changed. What lies in the cache of
+        any other frames stays, whatever its recipe; so does everything of a clip whose frames cannot be found now.
+
+        Parameters
+        ----------
+        clips
+            All clips of the folders or videos that they lie in: of those, what belongs to none of them goes.
+        recipes
+            The recipes still wanted.
+        """
+        wanted: set[Path] = set()
+        owners: set[str] = set()
+        unsure: set[str] = set()
+        recipes = list(recipes)
+        for clip in clips:
+            owners.add(owner_of(clip))
+            try:
+                wanted |= {path(clip, recipe) for path in (self.path, self.aligned_path) for recipe in recipes}
+            except ClipError:
+                unsure.add(owner_of(clip))
+        kept = [entry for folder in self._folders(owners - unsure) for entry in folder.iterdir()]
+        return _remove(entry for entry in kept if entry not in wanted and not _being_written(entry))
+
+    def _folders(self, owners: set[str]) -> Iterator[Path]:
+        for stage in STAGES:
+            for digest in (self.root / stage).glob("*"):
+                yield from (digest / owner for owner in sorted(owners) if (digest / owner).is_dir())
 
     def _make(self) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _entry(self, stage: str, digest: str, clip: Clip, recipe: Recipe, more: list[Any]) -> Path:
-        identity = digest_of([FORMAT, *_identity(clip), _identity_of_truth(clip, recipe), *more])
-        return self.root / stage / digest / identity[:2] / f"{identity}.safetensors"
+        identity = digest_of([FORMAT, *identity_of(clip), identity_of_truth(clip, recipe), *more])
+        return self.root / stage / digest / owner_of(clip) / f"{identity}.safetensors"
 
 
 def prepare_clips(
@@ -212,25 +263,21 @@ def _skipped(clip: Clip, error: ClipError) -> Skipped:
     return Skipped(clip.corpus, clip.subject, clip.clip_id, stage="prepare", reason=reason)
 
 
-def _identity(clip: Clip) -> list[Any]:
-    """Return what tells one stretch of frames from any other."""
-    check_range(clip)
-    about = [str(clip.path.absolute()), clip.onset, clip.offset, clip.fps, clip.cropped]
-    if not clip.files and not clip.path.is_dir():
-        return [*about, _stamp(clip, clip.path)]
-    files = clip.files or list_images(clip.path)
-    stop = len(files) if clip.offset is None else clip.offset + 1
-    return [*about, [[name, *_stamp(clip, clip.path / name)] for name in files[clip.onset or 0 : stop]]]
-
-
-def _identity_of_truth(clip: Clip, recipe: Recipe) -> list[Any]:
-    wanted = recipe.alignment == "rigid_first_frame" and recipe.landmarks == "truth" and not clip.cropped
-    return _stamp(clip, truth_path(clip)) if wanted else []
-
-
-def _stamp(clip: Clip, path: Path) -> list[int]:
+def _being_written(entry: Path) -> bool:
     try:
-        status = path.stat()
-    except OSError as error:
-        raise FrameError(f"{path} cannot be read: {error.strerror}", where=clip, hint="Restore the file") from error
-    return [status.st_size, status.st_mtime_ns]
+        return entry.name.startswith(".") and time.time() - entry.stat().st_mtime < _STILL_WRITTEN
+    except FileNotFoundError:
+        return True
+
+
+def _remove(entries: Iterable[Path]) -> Freed:
+    """Remove files, leaving their folders, in which another process may just be about to write."""
+    count = size = 0
+    for entry in entries:
+        try:
+            length = entry.stat().st_size
+            entry.unlink()
+        except FileNotFoundError:  # another process was quicker
+            continue
+        count, size = count + 1, size + length
+    return Freed(count, size)

@@ -1,0 +1,49 @@
+"""What tells the frames of one clip from any others, without opening them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dstan.clips import Clip
+from dstan.config import digest_of
+from dstan.errors import FrameError
+from dstan.preprocessing.landmarks import truth_path
+from dstan.preprocessing.recipe import Recipe
+from dstan.video import check_range, list_images
+
+
+def identity_of(clip: Clip) -> list[Any]:
+    """Return what tells one stretch of frames from any other: path, annotation, and each file's size and time.
+
+    Raises
+    ------
+    ClipError
+        If a frame is missing, or the annotation does not fit the frames.
+    """
+    check_range(clip)
+    about = [str(clip.path.absolute()), clip.onset, clip.offset, clip.fps, clip.cropped]
+    if not clip.files and not clip.path.is_dir():
+        return [*about, _stamp(clip, clip.path)]
+    files = clip.files or list_images(clip.path)
+    stop = len(files) if clip.offset is None else clip.offset + 1
+    return [*about, [[name, *_stamp(clip, clip.path / name)] for name in files[clip.onset or 0 : stop]]]
+
+
+def identity_of_truth(clip: Clip, recipe: Recipe) -> list[Any]:
+    """Return what tells the landmarks that synthesis wrote from others, where a recipe reads them."""
+    wanted = recipe.alignment == "rigid_first_frame" and recipe.landmarks == "truth" and not clip.cropped
+    return _stamp(clip, truth_path(clip)) if wanted else []
+
+
+def owner_of(clip: Clip) -> str:
+    """Return 16 digits for the folder or the video that a clip's frames lie in."""
+    return digest_of(str(clip.path.absolute()))
+
+
+def _stamp(clip: Clip, path: Path) -> list[int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise FrameError(f"{path} cannot be read: {error.strerror}", where=clip, hint="Restore the file") from error
+    return [status.st_size, status.st_mtime_ns]
