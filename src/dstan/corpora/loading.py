@@ -78,10 +78,12 @@ def load_corpora(
     roots
         The folder of each corpus; None takes what the user's settings name. Where it is empty, the task says which
         corpora it is defined on.
-    task, frames, corrections
-        As for :func:`load_corpus`. Where no task is given for several corpora, it is the one that serves them all.
+    task
+        As for :func:`load_corpus`; where none is given for several corpora, it is the one that serves them all.
     coding
         The coding table of each corpus that has several.
+    frames, corrections
+        As for :func:`load_corpus`.
 
     Returns
     -------

@@ -30,6 +30,7 @@ class RecordingReader(TableReader):
         self._other_case: list[tuple[Entry, str]] = []
 
     def clip_id(self, cells: Mapping[str, str]) -> str:
+        """Return the event's id, or the name as the table writes it."""
         return cells.get(EVENT, cells[self.columns.name])
 
     def _files(self, folder: Path, tree: Tree) -> dict[int, str]:
@@ -72,7 +73,7 @@ def survey_by(*readers: type[RecordingReader]) -> Callable[[Path, Options], Surv
         One for each way in which the corpus's frames lie, the preferred one first.
     """
 
-    def survey(root: Path, options: Options) -> Survey:
+    def survey(root: Path, options: Options) -> Survey:  # numpydoc ignore=GL08
         present = [reader for reader in readers if _tree(reader, root, options) is not None] or [readers[0]]
         found = present[0]().survey(root, options)
         for reader in present[1:]:
