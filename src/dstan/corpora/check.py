@@ -82,10 +82,12 @@ def check_corpus(
         As for :func:`~dstan.corpora.loading.load_corpus`.
     deep
         Decode every frame; otherwise only the header and the end of each file are read.
-    coding, frames, corrections
+    coding, frames
         As for :func:`~dstan.corpora.loading.load_corpus`.
     task
         Whose classes are counted; None for the corpus's default.
+    corrections
+        As for :func:`~dstan.corpora.loading.load_corpus`.
     progress
         Called after each clip.
 
