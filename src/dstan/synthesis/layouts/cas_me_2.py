@@ -53,20 +53,7 @@ TOGETHER = 2
 
 
 def plan(subjects: int | None, clips: int | None, seed: int) -> list[PlannedVideo]:
-    """Decide who shows what in which video of a twin.
-
-    Parameters
-    ----------
-    subjects, clips
-        How many people and micro-expressions; None for as many as the corpus has.
-    seed
-        The same seed gives the same plan.
-
-    Raises
-    ------
-    ConfigError
-        If the numbers do not fit.
-    """
+    """Decide who shows what in which video of a twin."""
     per_subject = how_many(subjects, clips, tuple(MICRO_OF.values()), sum(EMOTIONS.values()))
     dealt = deal_emotions(per_subject, EMOTIONS, tuple(EMOTIONS), seed)
     people = [(number, list(hand)) for number, hand in zip(MICRO_OF, dealt, strict=False)]

@@ -55,20 +55,7 @@ def clips_of(people: int, clips: int) -> tuple[int, ...]:
 
 
 def plan_a(subjects: int | None, clips: int | None, seed: int) -> list[PlannedVideo]:
-    """Decide who shows what in which video of part A.
-
-    Parameters
-    ----------
-    subjects, clips
-        How many; None for as many as the corpus has.
-    seed
-        The same seed gives the same plan.
-
-    Raises
-    ------
-    ConfigError
-        If the numbers do not fit.
-    """
+    """Decide who shows what in which video of part A."""
     total = sum(EMOTIONS.values())
     dealt = deal_emotions(how_many(subjects, clips, clips_of(PEOPLE_A, total), total), EMOTIONS, tuple(EMOTIONS), seed)
     return [video for subject, hand in enumerate(dealt, start=1) for video in _videos_a(subject, hand, seed)]

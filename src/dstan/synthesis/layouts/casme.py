@@ -46,20 +46,7 @@ _LARGE = 100
 
 
 def plan(subjects: int | None, clips: int | None, seed: int) -> list[PlannedVideo]:
-    """Decide subjects, clip names and emotions of a twin.
-
-    Parameters
-    ----------
-    subjects, clips
-        How many; None for as many as the corpus has.
-    seed
-        The same seed gives the same plan.
-
-    Raises
-    ------
-    ConfigError
-        If the numbers do not fit.
-    """
+    """Decide subjects, clip names and emotions of a twin."""
     per_subject = how_many(subjects, clips, CLIPS_PER_SUBJECT, sum(EMOTIONS.values()))
     whole = per_subject == CLIPS_PER_SUBJECT
     dealt = deal_emotions(per_subject, EMOTIONS, COMMON, seed, accept=_has_misspelt if whole else None)

@@ -50,20 +50,7 @@ _NO_APEX = (4, "EP12_01f")
 
 
 def plan(subjects: int | None, clips: int | None, seed: int) -> list[PlannedVideo]:
-    """Decide subjects, clip names, emotions and frame numbers of a twin.
-
-    Parameters
-    ----------
-    subjects, clips
-        How many; None for as many as the corpus has.
-    seed
-        The same seed gives the same plan.
-
-    Raises
-    ------
-    ConfigError
-        If the numbers do not fit.
-    """
+    """Decide subjects, clip names, emotions and frame numbers of a twin."""
     whole = tuple(map(sum, PEOPLE))
     per_subject = how_many(subjects, clips, whole, sum(whole))
     if per_subject == whole[: len(per_subject)]:

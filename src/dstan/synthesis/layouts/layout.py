@@ -136,7 +136,8 @@ class Crop:
 
 
 Plan = Callable[[int | None, int | None, int], list[PlannedVideo]]
-"""From how many people and events are wanted and the seed to what is drawn."""
+"""From how many people and events are wanted (None for as many as the corpus has) and the seed to what is drawn; raises
+ConfigError if the numbers do not fit."""
 WriteTables = Callable[[Path, Sequence[CodedEvent], int], list[Path]]
 """From the root, the events and the seed to the coding tables written, the one with the events first."""
 

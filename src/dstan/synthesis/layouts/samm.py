@@ -63,20 +63,7 @@ _ALTERNATIVES = {12: 14, 14: 12, 24: 17, 17: 24, 10: 9, 6: 12}
 
 
 def plan(subjects: int | None, clips: int | None, seed: int) -> list[PlannedVideo]:
-    """Decide people, clip names, emotions and frame numbers of a twin.
-
-    Parameters
-    ----------
-    subjects, clips
-        How many; None for as many as the corpus has.
-    seed
-        The same seed gives the same plan.
-
-    Raises
-    ------
-    ConfigError
-        If the numbers do not fit.
-    """
+    """Decide people, clip names, emotions and frame numbers of a twin."""
     per_subject = how_many(subjects, clips, CLIPS_PER_SUBJECT, sum(EMOTIONS.values()))
     if per_subject == CLIPS_PER_SUBJECT:
         only = {NUMBERS.index(NOT_IN_MEGC) + 1: ["Other"]}

@@ -40,20 +40,7 @@ _PAUSE = (0.2, 0.6)
 
 
 def plan(subjects: int | None, clips: int | None, seed: int) -> list[PlannedVideo]:
-    """Decide subjects, names, events and frame numbers of a twin.
-
-    Parameters
-    ----------
-    subjects, clips
-        How many people and events; None for as many as the corpus has.
-    seed
-        The same seed gives the same plan.
-
-    Raises
-    ------
-    ConfigError
-        If the numbers do not fit.
-    """
+    """Decide subjects, names, events and frame numbers of a twin."""
     hands = hands_of(_people(), subjects, clips, seed)
     whole = clips is None
     named = {number: _names(number, hand, whole) for number, hand in hands.items()}
