@@ -253,14 +253,33 @@ def prepare(
     workers: options.Workers = None,
     cluster: options.Cluster = None,
     strict: options.Strict = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--contact-sheet",
+            metavar="FILE.png",
+            help="Draw each clip with its landmarks, crop, apex and flow; forty to a file, more in FILE-2.png and on.",
+        ),
+    ] = None,
+    clean: Annotated[
+        bool,
+        typer.Option(
+            "--clean",
+            help="Then remove from the cache what it holds of this corpus's frames under other recipes, or from before "
+            "frames or annotations changed; other corpora are left alone.",
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Detect, align, interpolate and compute flow for every clip, once: later commands read the cache.
 
     Example: `dstan prepare casme2 --root twin --set recipe.size=64`
+
+    To see what became of the clips: `dstan prepare casme2 --root twin --contact-sheet sheet.png`
     """
     from dstan.corpora import load_corpus
     from dstan.preprocessing.cache import Cache, prepare_clips
+    from dstan.reports.contact_sheet import write_contact_sheet
 
     made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
     recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
@@ -273,6 +292,13 @@ def prepare(
             clips = prepare_clips(
                 clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict
             )
+        title = f"{corpus}: {len(clips)} prepared clips"
+        recipe = next(iter(recipes.values()))
+        sheets = write_contact_sheet(clips, recipe, store, sheet, title=title, progress=progress) if sheet else []
+    freed = None
+    if clean:
+        whole = load_corpus(corpus, root, task="", coding=coding, frames=frames, corrections=corrections)
+        freed = store.clean([*whole, *clips], recipes.values())
     if not len(clips):
         raise CorpusError("not one clip could be prepared", where=root, hint=f"Try: dstan check {corpus} --root {root}")
     if as_json:
@@ -283,10 +309,16 @@ def prepare(
                 "recipes": recipes,
                 "cache": store.root,
                 "skipped": clips.skipped,
+                "contact_sheet": sheets,
+                "freed": freed,
             }
         )
         return
     output.say(f"{len(clips)} clips of {len(clips.subjects)} subjects are prepared in {store.root}")
+    if sheets:
+        output.say(f"To look at: {', '.join(map(str, sheets))}")
+    if freed is not None:
+        output.say(f"Removed {freed.entries} entries that this recipe does not use: {freed.bytes / 1e6:,.1f} MB freed")
     show_skipped(clips.skipped)
 
 

@@ -118,18 +118,15 @@ def _prepared(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: in
 
 def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int | None) -> dict[str, Result]:
     from dstan.evaluation import evaluate
+    from dstan.reports.looks import save_looks
 
     title = "Leave each person out once: train on the others, test on that one"
     command = ("evaluate", *METHODS, "--corpus", CORPUS, *_common(out), "--out", out / "run")
     with story.step(title, *command) as progress:
-        return evaluate(
-            _recognizers(*METHODS),
-            clips,
-            out=out / "run",
-            workers=workers,
-            cache=cache,
-            progress=progress,
-        )
+        made = _recognizers(*METHODS)
+        results = evaluate(made, clips, out=out / "run", workers=workers, cache=cache, progress=progress)
+        save_looks(out / "run", clips, made[0].recipe, cache)
+    return results
 
 
 def _recognizers(*methods: str) -> list[Recognizer]:

@@ -67,6 +67,7 @@ def evaluate(
     from dstan.evaluation import evaluate as run_evaluation
     from dstan.evaluation import load_run
     from dstan.preprocessing.cache import Cache
+    from dstan.reports.looks import save_looks
 
     made = options.recognizers(methods, options.settings(config, assignments))
     where = options.device(device)
@@ -74,6 +75,7 @@ def evaluate(
     for note in clips.notes:
         output.warn(note)
     folder = out or Path("runs") / "+".join(dict.fromkeys(clip.corpus for clip in clips))
+    store = Cache(cache)
     with output.progress_bars() as progress:
         results = run_evaluation(
             made,
@@ -84,12 +86,13 @@ def evaluate(
             out=folder,
             workers=workers,
             cluster=cluster,
-            cache=Cache(cache),
+            cache=store,
             progress=progress,
             device=where,
             strict=strict,
         )
     skipped = load_run(folder).skipped
+    save_looks(folder, clips, made[0].recipe, store)
     if as_json:
         scores = {name: result.to_dict() for name, result in results.items()}
         output.document({"run": folder, "results": scores, "skipped": skipped})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib import resources
@@ -16,6 +16,7 @@ from dstan.reports.appendix import PROTOCOLS, about_input, by_sentence, flat, le
 from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, verdict
 from dstan.reports.drawing import COLOURS, Drawing
 from dstan.reports.figures import confusion_figure, emotions_figure, learning_figure, scores_figure, subjects_figure
+from dstan.reports.looks import read_looks, wheel_address
 from dstan.reports.published import DATA_SETS, REFERENCE, paper_scores
 from dstan.reports.tables import SCORES, ScoreRow
 
@@ -41,7 +42,7 @@ def write_report(run_folder: Path) -> Path:
         If the folder is not a run, is damaged, or no method is finished.
     """
     run_folder = Path(run_folder)
-    report = Report(load_run(run_folder))
+    report = Report(load_run(run_folder), read_looks(run_folder))
     for method, drawings in report.figures.items():
         for kind, drawing in drawings.items():
             _atomic.write_text(run_folder / method / "figures" / f"{kind}.svg", drawing.svg)
@@ -57,10 +58,13 @@ class Report:
     ----------
     run
         The run in memory.
+    looks
+        What :func:`~dstan.reports.looks.save_looks` kept of a few clips.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, looks: Sequence[Mapping[str, Any]] = ()) -> None:
         self.run = run
+        self.looks = looks
         self.info = run.info
         self.paper = paper_scores(self.info["task"], self.info.get("corpus", ""))
         measured = [result for name, result in run.results.items() if name != BASELINE]
@@ -174,6 +178,8 @@ class Report:
             "fusion": fusion_words(self.draws),
             "methods": [self._method(result) for result in self.measured],
             "about_input": about_input(self.info),
+            "looks": self.looks,
+            "wheel": wheel_address() if self.looks else "",
             "skipped": left_out(self.run.skipped, self.baseline.predictions["corpus"].unique()),
             "warnings": self._warnings(),
             "clip_warnings": by_sentence(self.info["warnings"]),
