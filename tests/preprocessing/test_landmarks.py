@@ -9,6 +9,8 @@ from safetensors.numpy import save_file
 from dstan.clips import Clip
 from dstan.errors import FaceError, FrameError, MissingDependencyError, UnknownNameError
 from dstan.preprocessing.alignment import fit_first_frames, transform
+from dstan.preprocessing.cascade import CascadeSource
+from dstan.preprocessing.landmark_files import FileSource
 from dstan.preprocessing.landmarks import (
     MESH_TO_68,
     SOURCES,
@@ -185,6 +187,6 @@ def test_truth_that_is_missing_or_damaged_is_an_error(tmp_path):
 
 
 def test_sources_are_known_by_name():
-    assert {type(landmark_source(name)) for name in SOURCES} == {MediapipeSource, TruthSource}
+    assert [type(landmark_source(name)) for name in SOURCES] == [MediapipeSource, FileSource, CascadeSource, TruthSource]
     with pytest.raises(UnknownNameError, match="mediapipe"):
         landmark_source("dlib")

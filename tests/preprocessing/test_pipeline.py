@@ -88,7 +88,9 @@ def test_what_was_done_is_told(clip):
     assert (done["first_frame"], done["last_frame"], done["frames"]) == (2, 6, 5)
     assert done["recipe"] == TRUTH.digest()
     assert done["aligned_digest"] == TRUTH.aligned_digest()
-    assert done["warnings"] == []
+    assert done["head_motion"] == pytest.approx(0.8 * 76 / 32.6 * 6**0.5, rel=0.1)
+    assert len(done["warnings"]) == 1
+    assert "rigid_residual" in done["warnings"][0]
 
 
 def test_only_onset_to_offset_is_used(clip):

@@ -8,8 +8,9 @@ from typing import Any
 from dstan.clips import Clip
 from dstan.config import digest_of
 from dstan.errors import FrameError
+from dstan.preprocessing.landmark_files import landmark_file
 from dstan.preprocessing.landmarks import truth_path
-from dstan.preprocessing.recipe import Recipe
+from dstan.preprocessing.recipe import FITTED, Recipe
 from dstan.video import check_range, list_images
 
 
@@ -31,9 +32,13 @@ def identity_of(clip: Clip) -> list[Any]:
 
 
 def identity_of_truth(clip: Clip, recipe: Recipe) -> list[Any]:
-    """Return what tells the landmarks that synthesis wrote from others, where a recipe reads them."""
-    wanted = recipe.alignment == "rigid_first_frame" and recipe.landmarks == "truth" and not clip.cropped
-    return _stamp(clip, truth_path(clip)) if wanted else []
+    """Return what tells the landmarks that a recipe reads from a file from others: the user's, or synthesis's."""
+    if recipe.alignment not in FITTED or clip.cropped or recipe.landmarks not in ("truth", "file"):
+        return []
+    if recipe.landmarks == "truth":
+        return _stamp(clip, truth_path(clip))
+    path = landmark_file(clip, Path(recipe.landmark_folder) if recipe.landmark_folder else None)
+    return [str(path), *_stamp(clip, path)]
 
 
 def owner_of(clip: Clip) -> str:

@@ -175,23 +175,44 @@ def truth_path(clip: Clip) -> Path:
     )
 
 
-SOURCES: dict[str, Callable[[], LandmarkSource]] = {"mediapipe": MediapipeSource, "truth": TruthSource}
+def _cascade(folder: Path | None) -> LandmarkSource:
+    from dstan.preprocessing.cascade import CascadeSource
+
+    return CascadeSource()
 
 
-def landmark_source(name: str) -> LandmarkSource:
+def _file(folder: Path | None) -> LandmarkSource:
+    from dstan.preprocessing.landmark_files import FileSource
+
+    return FileSource(folder)
+
+
+SOURCES: dict[str, Callable[[Path | None], LandmarkSource]] = {
+    "mediapipe": lambda folder: MediapipeSource(),
+    "file": _file,
+    "cascade": _cascade,
+    "truth": lambda folder: TruthSource(),
+}
+"""Every source by its name, made from the folder of the user's own files."""
+
+
+def landmark_source(name: str, folder: Path | None = None) -> LandmarkSource:
     """Return a source of landmarks by name.
 
     Parameters
     ----------
     name
-        ``mediapipe`` finds them in the frames; ``truth`` reads what synthesis wrote.
+        ``mediapipe`` finds them in the frames, ``cascade`` only a box there; ``file`` reads the user's own, ``truth``
+        what synthesis wrote.
+    folder
+        Of the user's own files; beside the clips if None.
 
     Raises
     ------
     UnknownNameError
         If there is no such source.
     """
-    return look_up("landmark source", name, SOURCES)()
+    return look_up("landmark source", name, SOURCES)(folder)
 
 
 def _face_mesh() -> Any:

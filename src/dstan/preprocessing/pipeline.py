@@ -7,8 +7,9 @@ precision whether or not they pass through the cache, so that cached and fresh n
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +25,10 @@ from dstan.preprocessing.apex import find_apex
 from dstan.preprocessing.flow import flow_sequence
 from dstan.preprocessing.landmarks import LandmarkSource, landmark_source
 from dstan.preprocessing.magnification import magnify
-from dstan.preprocessing.recipe import Recipe
 from dstan.preprocessing.tim import interpolate, interpolate_times
+from dstan.preprocessing.recipe import FITTED, Recipe
+from dstan.preprocessing.residual import follow, head_motion, measure, steady, to_square, warn_of_motion
+from dstan.preprocessing.tracking import Motion, undo
 from dstan.video import Frame, check_range, read_clip
 
 if TYPE_CHECKING:
@@ -88,7 +91,10 @@ def prepare_clip(clip: Clip, recipe: Recipe, cache: Cache | None = None) -> Prep
 
 
 def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None) -> Aligned:
-    """Find the face in a clip's first frames and bring every frame into the crop by one matrix.
+    """Find the face in a clip's first frames and bring every frame into the crop, interpolating it once.
+
+    One matrix serves all frames; with ``rigid_residual`` each has its own where the head moves, which takes a second
+    reading of the frames. Elsewhere the motion of the head is only measured, on a few frames.
 
     Parameters
     ----------
@@ -109,19 +115,27 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
     check_range(clip)
     how, warnings = _alignment(clip, recipe)
     done: dict[str, Any] = {"alignment": how, "landmarks": None, "faces": None}
-    if how == "rigid_first_frame":
-        matrix, landmarks, faces = _fit(clip, recipe, source or landmark_source(recipe.landmarks))
+    motions, landmarks = None, None
+    if how in FITTED:
+        matrix, landmarks, faces = _fit(clip, recipe, source or _source(recipe))
         done |= {"landmarks": recipe.landmarks, "faces": faces}
         if faces > 1:
             warnings.append(f"{faces} faces in view: the largest was used")
     else:
         first = next(read_clip(clip))
-        matrix, landmarks = stretch(first.pixels.shape[:2], recipe.shape), None
-    frames, times, indices = _warp_all(clip, matrix, recipe.shape)
+        matrix = stretch(first.pixels.shape[:2], recipe.shape)
+    if how == "rigid_residual":
+        done["head_motion"], motions = _residual(clip, matrix, recipe.shape)
+    matrices = None if motions is None else [undo(matrix, motion, recipe.shape) for motion in motions]
+    frames, times, indices = _warp_all(clip, matrices or itertools.repeat(matrix), recipe.shape)
+    if how == "rigid_first_frame":
+        done["head_motion"] = measure(frames)
+        warnings += warn_of_motion(done["head_motion"])
     if len(frames) == 1:
         warnings.append("it has one frame, which is repeated: nothing moves")
     done |= {
         "matrix": matrix.tolist(),
+        **({} if matrices is None else {"matrices": np.round(matrices, 6).tolist()}),
         "frames": len(frames),
         "first_frame": indices[0],
         "last_frame": indices[-1],
@@ -154,7 +168,7 @@ def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
     ClipError
         If frames of unknown times are to be magnified in a band in Hz.
     """
-    template = aligned.done["alignment"] == "rigid_first_frame"
+    template = aligned.done["alignment"] in FITTED
     policy, apex = find_apex(aligned.frames, clip, recipe.apex, template=template)
     aligned = _magnified(aligned, clip, recipe)
     flow, flow_times = _flow(aligned, apex, recipe)
@@ -201,9 +215,23 @@ def _alignment(clip: Clip, recipe: Recipe) -> tuple[str, list[str]]:
             where=clip,
             hint="Use --set recipe.alignment=rigid_first_frame, or point to the corpus's cropped frames",
         )
-    if recipe.alignment == "rigid_first_frame" and clip.cropped:
-        return "corpus", ["only the corpus's own crops are here: they were used in place of rigid_first_frame"]
+    if recipe.alignment in FITTED and clip.cropped:
+        return "corpus", [f"only the corpus's own crops are here: they were used in place of {recipe.alignment}"]
     return recipe.alignment, []
+
+
+def _source(recipe: Recipe) -> LandmarkSource:
+    return landmark_source(recipe.landmarks, Path(recipe.landmark_folder) if recipe.landmark_folder else None)
+
+
+def _residual(clip: Clip, matrix: Matrix, shape: tuple[int, int]) -> tuple[float | None, Motion | None]:
+    """Return how far the head moves, and what to undo of it in each frame; nothing within the dead zone."""
+    motions = follow((frame.pixels for frame in _same_size(clip)), to_square(matrix, shape))
+    try:
+        return head_motion(motions), steady(motions)
+    except DstanError as error:
+        error.where = error.where or str(clip)
+        raise
 
 
 def _fit(clip: Clip, recipe: Recipe, source: LandmarkSource) -> tuple[Matrix, NDArray[np.float32], int]:
@@ -218,13 +246,13 @@ def _fit(clip: Clip, recipe: Recipe, source: LandmarkSource) -> tuple[Matrix, ND
 
 
 def _warp_all(
-    clip: Clip, matrix: Matrix, shape: tuple[int, int]
+    clip: Clip, matrices: Iterable[Matrix], shape: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None, list[int]]:
     """Return the frames, their seconds from the first, and their positions in the source."""
     halves: list[NDArray[np.float16]] = []
     times: list[float] = []
     indices: list[int] = []
-    for frame in _same_size(clip):
+    for frame, matrix in zip(_same_size(clip), matrices, strict=False):
         halves.append(to_half(warp(frame.pixels, matrix, shape)))
         times.append(frame.time)
         indices.append(frame.index)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from dstan.config import Settings, digest_of, setting
 
+FITTED = ("rigid_first_frame", "rigid_residual")
+"""The alignments that find the face and fit it to the template."""
+
 
 @dataclass(frozen=True)
 class Recipe(Settings):
@@ -19,11 +22,18 @@ class Recipe(Settings):
     )
     alignment: str = setting(
         "rigid_first_frame",
-        "One similarity per clip from the first frames; corpus: the corpus's own crops; none: the whole frame.",
-        choices=("rigid_first_frame", "corpus", "none"),
+        "One similarity per clip from the first frames; rigid_residual: the head's motion since then is undone too; "
+        "corpus: the corpus's own crops; none: the whole frame.",
+        choices=(*FITTED, "corpus", "none"),
     )
     landmarks: str = setting(
-        "mediapipe", "Who finds the face; truth reads what synthesis wrote.", choices=("mediapipe", "truth")
+        "mediapipe",
+        "Who finds the face; file reads your own landmarks, cascade finds only a box (coarse), truth reads what "
+        "synthesis wrote.",
+        choices=("mediapipe", "file", "cascade", "truth"),
+    )
+    landmark_folder: str = setting(
+        "", "Folder of your own files of landmarks; where empty, each lies beside its folder of images or its video."
     )
     magnification: float = setting(
         0.0, "Eulerian magnification of the aligned frames: how many times motion is added; 0 for none.", low=0, high=50
@@ -53,4 +63,5 @@ class Recipe(Settings):
 
     def aligned_digest(self) -> str:
         """Digest of what decides the aligned frames; recipes that agree here share that stage of the cache."""
-        return digest_of({"shape": self.shape, "alignment": self.alignment, "landmarks": self.landmarks})
+        source = {"landmarks": self.landmarks, "folder": self.landmark_folder}
+        return digest_of({"shape": self.shape, "alignment": self.alignment, **source})
