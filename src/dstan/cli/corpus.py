@@ -13,8 +13,11 @@ from dstan.cli import options, output
 from dstan.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
-    from dstan.clips import Skipped
+    from dstan._progress import Progress
+    from dstan.clips import ClipSet, Skipped
     from dstan.corpora import Corpus, Report
+    from dstan.preprocessing.cache import Cache
+    from dstan.preprocessing.recipe import Recipe
 
 app = typer.Typer()
 PANEL = "Data"
@@ -279,7 +282,6 @@ def prepare(
     """
     from dstan.corpora import load_corpus
     from dstan.preprocessing.cache import Cache, prepare_clips
-    from dstan.reports.contact_sheet import write_contact_sheet
 
     made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
     recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
@@ -292,9 +294,7 @@ def prepare(
             clips = prepare_clips(
                 clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict
             )
-        title = f"{corpus}: {len(clips)} prepared clips"
-        recipe = next(iter(recipes.values()))
-        sheets = write_contact_sheet(clips, recipe, store, sheet, title=title, progress=progress) if sheet else []
+        sheets = _draw(clips, next(iter(recipes.values())), store, sheet, progress) if sheet else []
     freed = None
     if clean:
         whole = load_corpus(corpus, root, task="", coding=coding, frames=frames, corrections=corrections)
@@ -320,6 +320,15 @@ def prepare(
     if freed is not None:
         output.say(f"Removed {freed.entries} entries that this recipe does not use: {freed.bytes / 1e6:,.1f} MB freed")
     show_skipped(clips.skipped)
+
+
+def _draw(clips: ClipSet, recipe: Recipe, store: Cache, out: Path, progress: Progress) -> list[Path]:
+    from dstan.reports.contact_sheet import write_contact_sheet
+
+    corpora = ", ".join(dict.fromkeys(clip.corpus for clip in clips))
+    return write_contact_sheet(
+        clips, recipe, store, out, title=f"{corpora}: {len(clips)} prepared clips", progress=progress
+    )
 
 
 def show_skipped(skipped: Iterable[Skipped]) -> None:
