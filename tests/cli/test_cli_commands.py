@@ -96,6 +96,19 @@ def test_prepare_fills_the_cache_and_names_what_it_leaves_out(run: Run, home: Pa
     assert "c1" in strict.stderr
 
 
+def test_prepare_draws_a_contact_sheet_and_cleans_the_cache(run: Run, home: Path) -> None:
+    common = ("--cache", "cache-3", "--workers", "0", *SETTINGS)
+    run("prepare", "folder", "--root", "data", *common, "--set", "recipe.steps=5")
+    done = run("prepare", "folder", "--root", "data", *common, "--contact-sheet", "sheet.png", "--clean")
+    assert done.exit_code == 0, done.output
+    assert "To look at: sheet.png" in done.stdout
+    assert "Removed 6 entries" in done.stdout
+    assert (home / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    again = json.loads(run("prepare", "folder", "--root", "data", *common, "--clean", "--json").stdout)
+    assert again["freed"] == {"entries": 0, "bytes": 0}
+    assert again["contact_sheet"] == []
+
+
 def test_evaluate_scores_resumes_and_reports(run: Run, home: Path) -> None:
     command = ["evaluate", "stan-a", "majority", "--corpus", "folder", "--root", "data", "--cache", "cache"]
     command += ["--workers", "0", "--device", "cpu", "--out", "run", *SETTINGS]
