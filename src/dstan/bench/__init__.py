@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dstan.bench.figures import Bench, Figure
+from dstan.bench.memory import bench_memory
 from dstan.bench.prediction import bench_predict
 from dstan.bench.preparation import bench_prepare
 from dstan.bench.training import bench_training
 
 BENCHES: dict[str, Callable[[], Bench]] = {
+    "memory": bench_memory,
     "predict": bench_predict,
     "prepare": bench_prepare,
     "training": bench_training,
 }
 """Every bench by its name."""
 
-__all__ = ["BENCHES", "Bench", "Figure", "bench_predict", "bench_prepare", "bench_training"]
+__all__ = ["BENCHES", "Bench", "Figure", "bench_memory", "bench_predict", "bench_prepare", "bench_training"]

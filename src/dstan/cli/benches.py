@@ -14,7 +14,7 @@ app = typer.Typer()
 
 @app.command(rich_help_panel="Methods")
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="prepare, training or predict.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="prepare, memory, training or predict.")],
     as_json: options.Json = False,
 ) -> None:
     """Measure how fast this machine is at one thing.
