@@ -37,13 +37,16 @@ def tim_matrix(n_in: int, n_out: int) -> NDArray[np.float64]:
     """
     if n_in < 1 or n_out < 1:
         raise ShapeError(f"TIM needs at least one frame in and one out, not {n_in} and {n_out}")
-    place = _positions(n_in, n_out) + 0.5
-    k = np.arange(n_in)
-    scale = np.where(k == 0, 1.0, 2.0) / n_in
-    given = np.cos(np.pi * np.outer(k, np.arange(n_in) + 0.5) / n_in)
-    wanted = np.cos(np.pi * np.outer(place, k) / n_in)
-    matrix: NDArray[np.float64] = (wanted * scale) @ given
-    return matrix
+    here = np.pi * (_positions(n_in, n_out)[:, None] + 0.5) / n_in
+    there = np.pi * (np.arange(n_in) + 0.5) / n_in
+    return (_cosines(here - there, n_in) + _cosines(here + there, n_in)) / (2 * n_in)
+
+
+def _cosines(angle: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Return 1 + 2 (cos x + cos 2x + ... + cos (n - 1)x), which is sin((n - 1/2) x) / sin(x / 2)."""
+    half = np.sin(angle / 2)
+    vanishes = np.abs(half) < 1e-12
+    return np.where(vanishes, 2.0 * n - 1, np.sin((n - 0.5) * angle) / np.where(vanishes, 1.0, half))
 
 
 def interpolate(frames: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
