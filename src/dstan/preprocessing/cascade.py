@@ -42,7 +42,7 @@ class CascadeSource:
         for index, frame in enumerate(frames):
             grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
             side = round(_SMALLEST * min(grey.shape))
-            boxes = cascade.detectMultiScale(grey, scaleFactor=1.05, minNeighbors=6, minSize=(side, side))
+            boxes = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=6, minSize=(side, side))
             most = max(most, len(boxes))
             if len(boxes):
                 points[index, list(STABLE_POINTS)] = points_in_box(max(boxes, key=lambda box: float(box[2])))

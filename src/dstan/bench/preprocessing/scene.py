@@ -96,6 +96,7 @@ class Scene:
         self.shot, self.motion = shot, motion_of(shot)
         portrait = portrait_of(child_seed(0, "person", shot.person), WIDTH, HEIGHT)
         self._performance = Performance(portrait, self.motion, 0)
+        self._known: dict[tuple[bool, bool], Array] = {}
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames, (480, 640, 3) RGB."""
@@ -116,6 +117,11 @@ class Scene:
         head, expression
             Whether each moves; what does not is held as in the first frame.
         """
+        if (head, expression) not in self._known:
+            self._known[head, expression] = self._landmarks(head, expression)
+        return self._known[head, expression]
+
+    def _landmarks(self, head: bool, expression: bool) -> Array:
         still = replace(
             self.motion,
             head=self.motion.head if head else np.zeros_like(self.motion.head),
