@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from dstan._engine import single_thread
 from dstan.arrays import Matrix
 from dstan.bench.preprocessing.scene import PEOPLE, Scene, Shot
-from dstan.bench.tables import Table
 from dstan.clips import Clip
 from dstan.preprocessing.alignment import fit_first_frames, stretch, transform
 from dstan.preprocessing.landmarks import STABLE_POINTS, landmark_source
@@ -36,7 +35,7 @@ SOURCES = ("mediapipe", "cascade")
 SHAPE = (224, 224)
 
 
-def alignment_tables() -> tuple[Table, ...]:
+def bench_alignment() -> dict[str, Rows]:
     """Measure landmarks and every mode of alignment.
 
     Returns
@@ -48,14 +47,7 @@ def alignment_tables() -> tuple[Table, ...]:
     least half as far as at most.
     """
     with single_thread(), tempfile.TemporaryDirectory() as folder:
-        return (
-            _table("landmarks", "Landmarks on still drawn faces, pixels at 224 x 224", landmark_rows()),
-            _table("alignment", "What alignment leaves and keeps, pixels at 224 x 224", alignment_rows(Path(folder))),
-        )
-
-
-def _table(name: str, what: str, rows: Rows) -> Table:
-    return Table(name, what, tuple(rows[0]), tuple(tuple(row.values()) for row in rows))
+        return {"landmarks": landmark_rows(), "alignment": alignment_rows(Path(folder))}
 
 
 def landmark_rows() -> Rows:
@@ -76,9 +68,9 @@ def _landmark_figures(name: str, scene: Scene) -> dict[str, float]:
     aligned = np.stack([_stable(truth[0], fit_first_frames(face[None], SHAPE)) for face in points])
     error = np.linalg.norm(points - truth, axis=-1)[:, known]
     return {
-        "error, px": float(error.mean()) * unit,
-        "jitter, px": float(np.sqrt((points[:, known].std(axis=0) ** 2).sum(axis=-1).mean())) * unit,
-        "jitter of a fit per frame, px": float(np.sqrt((aligned.std(axis=0) ** 2).sum(axis=-1).mean())),
+        "error": float(error.mean()) * unit,
+        "jitter": float(np.sqrt((points[:, known].std(axis=0) ** 2).sum(axis=-1).mean())) * unit,
+        "jitter of a fit per frame": float(np.sqrt((aligned.std(axis=0) ** 2).sum(axis=-1).mean())),
     }
 
 
@@ -97,10 +89,7 @@ def alignment_rows(folder: Path) -> Rows:
             clip = scene.write(folder / f"{person}-{shift:g}-{turn:g}")
             for mode, align in MODES.items():
                 rows.setdefault((mode, shift, turn), []).append(alignment_figures(scene, align(clip)))
-    return [
-        {"mode": mode, "shift, px": shift, "turn, degrees": turn, **_mean(found)}
-        for (mode, shift, turn), found in rows.items()
-    ]
+    return [{"mode": mode, "shift": shift, "turn": turn, **_mean(found)} for (mode, shift, turn), found in rows.items()]
 
 
 def alignment_figures(scene: Scene, matrices: NDArray[np.float64]) -> dict[str, float]:
