@@ -223,7 +223,7 @@ def test_the_same_frames_have_the_same_apex_on_any_number_of_threads(frames):
 
 
 def test_onset_apex_flow_is_the_flow_between_the_two_aligned_frames(clip):
-    recipe = WHOLE.replaced({"pairs": "onset-apex"})
+    recipe = WHOLE.replaced({"pairs": "onset-apex", "temporal_average": 0})
     prepared, aligned = prepare_clip(clip, recipe), align_clip(clip, recipe)
     assert prepared.flow.shape == (1, 2, SIZE, SIZE)
     assert (prepared.flow == flow_sequence(aligned.frames[[0, 11]], "adjacent")).all()

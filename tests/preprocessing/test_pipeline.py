@@ -64,7 +64,8 @@ def test_shapes_times_and_ranges(clip):
 
 def test_flow_is_in_pixels_of_the_crop(clip):
     """0.8 px a frame over 7 frames at half the size: 2.8 px in 4 steps."""
-    adjacent, onset = prepare_clip(clip, WHOLE), prepare_clip(clip, WHOLE.replaced({"pairs": "onset"}))
+    single = WHOLE.replaced({"temporal_average": 0})
+    adjacent, onset = prepare_clip(clip, single), prepare_clip(clip, single.replaced({"pairs": "onset"}))
     inside = np.s_[:, 0, 8:-8, 8:-8]
     assert adjacent.flow[inside].mean(axis=(1, 2)).sum() == pytest.approx(2.8, rel=0.1)
     assert onset.flow[inside].mean(axis=(1, 2))[-1] == pytest.approx(2.8, rel=0.1)
@@ -178,7 +179,7 @@ def test_two_faces_are_warned_of(tmp_path):
     folder.mkdir()
     for k in range(3):
         Image.fromarray(both).save(folder / f"{k}.png")
-    prepared = prepare_clip(Clip("c", "s", "two", folder, list_images(folder)), Recipe(size=64, steps=2))
+    prepared = prepare_clip(Clip("c", "s", "two", folder, list_images(folder), fps=25.0), Recipe(size=64, steps=2))
     assert prepared.done["faces"] == 2
     assert prepared.done["warnings"] == ["2 faces in view: the largest was used"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dstan.errors import ShapeError
-from dstan.preprocessing.tim import interpolate, interpolate_times, tim_matrix
+from dstan.preprocessing.tim import average, interpolate, interpolate_times, mix, pick, tim_matrix
 
 
 def tim_reference(points, n_out):
@@ -96,3 +96,36 @@ def test_times_are_read_linearly():
 def test_nothing_in_or_out_is_an_error(n, n_out):
     with pytest.raises(ShapeError):
         interpolate(np.zeros((n, 2), np.float32), n_out)
+
+
+def test_averages_are_weighted_by_distance_in_time():
+    weights = average(np.eye(5), np.arange(5) / 200, 0.015)
+    assert np.allclose(weights[2], np.array([1, 2, 3, 2, 1]) / 9)
+    assert np.allclose(weights[0], np.array([3, 2, 1, 0, 0]) / 6)
+    assert np.allclose(weights.sum(axis=1), 1)
+    uneven = average(np.eye(3), np.array([0, 0.01, 0.1]), 0.02)
+    assert np.allclose(uneven, [[2 / 3, 1 / 3, 0], [1 / 3, 2 / 3, 0], [0, 0, 1]])
+
+
+def test_tim_of_averages_is_tim_after_averaging():
+    times, matrix = np.sort(np.random.default_rng(2).uniform(0, 0.2, 30)), tim_matrix(30, 7)
+    averages = average(np.eye(30), times, 0.02)
+    assert np.allclose(average(matrix, times, 0.02), matrix @ averages)
+    assert np.allclose(average(pick([0, 11], 30), times, 0.02), averages[[0, 11]])
+
+
+@pytest.mark.parametrize(("fps", "width"), [(200, 0.0), (30, 0.03), (200, 0.0049)])
+def test_frames_too_far_apart_are_not_averaged(fps, width):
+    assert (average(np.eye(9), np.arange(9) / fps, width) == np.eye(9)).all()
+
+
+def test_averages_of_less_than_nothing_are_an_error():
+    with pytest.raises(ShapeError, match="-1"):
+        average(np.eye(3), np.arange(3.0), -1)
+
+
+def test_weights_apply_along_time_only():
+    frames = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    mixed = mix(frames, np.array([[0.5, 0.5], [1, 0], [0, 1]]))
+    assert mixed.dtype == np.float32
+    assert (mixed == np.stack([frames.mean(axis=0), frames[0], frames[1]])).all()

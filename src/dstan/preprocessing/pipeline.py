@@ -25,9 +25,9 @@ from dstan.preprocessing.apex import find_apex
 from dstan.preprocessing.flow import flow_sequence
 from dstan.preprocessing.landmarks import LandmarkSource, landmark_source
 from dstan.preprocessing.magnification import magnify
-from dstan.preprocessing.tim import interpolate, interpolate_times
 from dstan.preprocessing.recipe import FITTED, Recipe
 from dstan.preprocessing.residual import follow, head_motion, measure, steady, to_square, warn_of_motion
+from dstan.preprocessing.tim import average, interpolate, interpolate_times, mix, pick, tim_matrix
 from dstan.preprocessing.tracking import Motion, undo
 from dstan.video import Frame, check_range, read_clip
 
@@ -150,7 +150,9 @@ def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
 
     Appearance is TIM to ``recipe.steps`` frames. Flow needs a frame more than there are fields, so it is estimated on
     TIM to ``recipe.steps + 1`` frames, a clip of one frame being repeated. Pairs ``onset-apex`` make one field, from
-    the first aligned frame to that of the apex, which no TIM touches.
+    the first aligned frame to that of the apex, which no TIM touches. In either case the frames that flow sees are
+    averages over ``recipe.temporal_average`` seconds; appearance is not averaged. Where the frames' times are unknown
+    nothing is averaged, and a warning says so.
 
     Parameters
     ----------
@@ -179,8 +181,20 @@ def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
         appearance_times=None if aligned.times is None else interpolate_times(aligned.times, recipe.steps),
         flow_times=flow_times,
         landmarks=aligned.landmarks,
-        done={**aligned.done, "apex": {"policy": policy, "frame": apex}, "recipe": recipe.digest()},
+        done={
+            **aligned.done,
+            "apex": {"policy": policy, "frame": apex},
+            "recipe": recipe.digest(),
+            "warnings": [*aligned.done["warnings"], *_unaveraged(aligned, recipe)],
+        },
     )
+
+
+def _unaveraged(aligned: Aligned, recipe: Recipe) -> list[str]:
+    """Say that flow is not what the recipe asks for."""
+    if aligned.times is not None or recipe.temporal_average == 0 or len(aligned.frames) == 1:
+        return []
+    return ["its frame rate is unknown: flow is taken between single frames, none of them averaged"]
 
 
 def _magnified(aligned: Aligned, clip: Clip, recipe: Recipe) -> Aligned:
@@ -198,13 +212,16 @@ def _magnified(aligned: Aligned, clip: Clip, recipe: Recipe) -> Aligned:
 
 def _flow(aligned: Aligned, apex: int, recipe: Recipe) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
     """Return the fields and the seconds of their second frames."""
-    times = aligned.times
-    if recipe.pairs == "onset-apex":
-        pair = aligned.frames[[0, apex]]
-        return flow_sequence(pair, "onset", recipe.flow), None if times is None else times[[apex]]
-    frames = np.clip(interpolate(aligned.frames, recipe.steps + 1), 0, 255)
-    fields = flow_sequence(frames, recipe.pairs, recipe.flow)
-    return fields, None if times is None else interpolate_times(times, recipe.steps + 1)[1:]
+    times, n = aligned.times, len(aligned.frames)
+    alone = recipe.pairs == "onset-apex"
+    weights = pick([0, apex], n) if alone else tim_matrix(n, recipe.steps + 1)
+    if times is not None:
+        weights = average(weights, times, recipe.temporal_average)
+    frames = np.clip(mix(aligned.frames, weights), 0, 255)
+    fields = flow_sequence(frames, "onset" if alone else recipe.pairs, recipe.flow)
+    if times is None:
+        return fields, None
+    return fields, times[[apex]] if alone else interpolate_times(times, recipe.steps + 1)[1:]
 
 
 def _alignment(clip: Clip, recipe: Recipe) -> tuple[str, list[str]]:

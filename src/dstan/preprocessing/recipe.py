@@ -44,6 +44,13 @@ class Recipe(Settings):
         choices=("hz", "paper"),
     )
     flow: str = setting("farneback", "Optical flow algorithm.", choices=("farneback", "tvl1", "dis"))
+    temporal_average: float = setting(
+        0.03,
+        "Flow is taken between averages of neighbouring frames: seconds at which a neighbour's weight has fallen to 0; "
+        "0 for single frames.",
+        low=0,
+        high=1,
+    )
     pairs: str = setting(
         "adjacent",
         "Flow between neighbouring frames, from the first to each, or one field from the first to the apex.",

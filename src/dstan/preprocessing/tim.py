@@ -1,6 +1,8 @@
-"""The temporal interpolation model (TIM): a clip of any length becomes one of a fixed length."""
+"""Weights along time: the temporal interpolation model (TIM), and averages of neighbouring frames."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,9 +78,62 @@ def interpolate(frames: NDArray[np.float32], n_frames: int) -> NDArray[np.float3
     """
     if len(frames) == n_frames:
         return np.asarray(frames, dtype=np.float32).copy()
-    matrix = tim_matrix(len(frames), n_frames).astype(np.float32)
+    return mix(frames, tim_matrix(len(frames), n_frames))
+
+
+def average(weights: NDArray[np.float64], times: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Turn weights of averaged frames into weights of the frames themselves.
+
+    A frame is averaged with its neighbours to lower the camera's noise. A neighbour's weight falls in a straight line
+    with its distance in time, to nothing at ``width``: at 200 frames a second, .03 s leave a third of the noise; at 30
+    frames a second nothing is averaged. The first and the last frame have neighbours on one side only.
+
+    Parameters
+    ----------
+    weights
+        (m, n) weights of the averages: TIM's, or ones that pick single frames.
+    times
+        (n,) seconds of the frames, never falling.
+    width
+        Seconds at which a neighbour no longer counts; 0 for no averaging.
+
+    Returns
+    -------
+    (m, n) weights; what each row sums to stays the same.
+
+    Raises
+    ------
+    ShapeError
+        If the width is negative.
+    """
+    if width < 0:
+        raise ShapeError(f"frames are averaged over 0 seconds or more, not {width}")
+    nearness: list[NDArray[np.float64]] = []
+    total = np.ones(len(times))
+    for apart in range(1, len(times) if width > 0 else 1):
+        near = np.clip(1 - (times[apart:] - times[:-apart]) / width, 0, None)
+        if not near.any():
+            break
+        nearness.append(near)
+        total[apart:] += near
+        total[:-apart] += near
+    shares = weights / total
+    mixed = shares.copy()
+    for apart, near in enumerate(nearness, 1):
+        mixed[:, :-apart] += shares[:, apart:] * near
+        mixed[:, apart:] += shares[:, :-apart] * near
+    return mixed
+
+
+def pick(places: Sequence[int], n: int) -> NDArray[np.float64]:
+    """Return (m, n) weights that pick the frames at these places out of ``n``."""
+    return np.asarray(np.arange(n) == np.array(places)[:, None], np.float64)
+
+
+def mix(frames: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Apply (m, n) weights to (n, ...) frames; the (m, ...) result is float32."""
     flat = np.asarray(frames, dtype=np.float32).reshape(len(frames), -1)
-    return (matrix @ flat).reshape(n_frames, *frames.shape[1:])
+    return (weights.astype(np.float32) @ flat).reshape(len(weights), *frames.shape[1:])
 
 
 def interpolate_times(times: NDArray[np.float64], n_frames: int) -> NDArray[np.float64]:
