@@ -1,6 +1,7 @@
 """What ``dstan bench`` measures: each figure beside the one that it should be compared with, in one run.
 
-Machines are noisy and differ, so the ratio of two rows of one run is what to quote.
+Machines are noisy and differ, so the ratio of two rows of one run is what to quote. What `preprocessing` measures is
+accuracy, which depends on no clock.
 """
 
 from __future__ import annotations
@@ -11,14 +12,27 @@ from dstan.bench.figures import Bench, Figure
 from dstan.bench.memory import bench_memory
 from dstan.bench.prediction import bench_predict
 from dstan.bench.preparation import bench_prepare
+from dstan.bench.preprocessing import bench_preprocessing
+from dstan.bench.tables import Tables
 from dstan.bench.training import bench_training
 
-BENCHES: dict[str, Callable[[], Bench]] = {
+BENCHES: dict[str, Callable[[], Bench | Tables]] = {
     "memory": bench_memory,
     "predict": bench_predict,
     "prepare": bench_prepare,
+    "preprocessing": bench_preprocessing,
     "training": bench_training,
 }
 """Every bench by its name."""
 
-__all__ = ["BENCHES", "Bench", "Figure", "bench_memory", "bench_predict", "bench_prepare", "bench_training"]
+__all__ = [
+    "BENCHES",
+    "Bench",
+    "Figure",
+    "Tables",
+    "bench_memory",
+    "bench_predict",
+    "bench_prepare",
+    "bench_preprocessing",
+    "bench_training",
+]
