@@ -88,7 +88,7 @@ def _signals(frames: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.floa
     difference = np.abs(frames - frames[0])
     for where in ("regions", "whole crop"):
         small, full = (
-            action_regions((size[1], size[2])) if where == "regions" else np.ones(size[1:], np.bool_)
+            action_regions((size[1], size[2])) if where == "regions" else np.ones(size[1:3], np.bool_)
             for size in (fields.shape, frames.shape)
         )
         yield f"flow without the head's motion, {where}", motion_signal(fields, small)
