@@ -21,7 +21,7 @@ from dstan.reports.looks import FILE, flow_to, look_at, save_looks
 from dstan.video import list_images
 
 pytest.importorskip("cv2")
-RECIPE = Recipe(size=64, steps=3, landmarks="truth", pairs="onset")
+RECIPE = Recipe(size=64, steps=3, landmarks="truth", pairs="onset", temporal_average=0)
 
 
 def make_clip(root, name, *, subject="sub01", label="happiness", cropped=False):
