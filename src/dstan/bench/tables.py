@@ -132,7 +132,10 @@ def _draw(table: Table, plot: Plot, file: Path) -> None:
     for panel, axis in zip(panels, axes.flat, strict=False):
         rows = [row for row, key in zip(table.rows, keys, strict=True) if key == panel]
         _panel(axis, Table(table.name, "", table.columns, tuple(rows)), plot)
-        axis.set_title(", ".join(str(part) for part in panel), fontsize=10)
+        parts = zip(plot.panels, panel, strict=True)
+        axis.set_title(
+            ", ".join(part if isinstance(part, str) else f"{name} {part:g}" for name, part in parts), fontsize=10
+        )
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
     handles, labels = axes.flat[0].get_legend_handles_labels()

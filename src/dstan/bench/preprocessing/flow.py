@@ -93,8 +93,8 @@ def flow_tables(
         (*key, *(float(value) for value in np.mean(found[key], axis=0))) for key in order
     )
     clip = f"{CLIP_FRAMES} frames at {FPS:g} a second, apex at {APEX}"
-    what = f"{faces} drawn faces, 640 x 480, {clip}, crop {size} x {size}"
-    keys = ("pairs", "noise, grey levels", "peak, px", "algorithm")
+    what = f"{faces} drawn faces, 640 x 480, {clip}, crop {size} x {size}, noise in grey levels"
+    keys = ("pairs", "noise", "peak, px", "algorithm")
     return (Table("flow", what, keys + MEASURES, rows, Plot(keys[2], MEASURES[0], keys[3], keys[:2])),)
 
 
