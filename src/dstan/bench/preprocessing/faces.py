@@ -30,12 +30,12 @@ CLIP_FRAMES, APEX = 51, 20
 
 def course(frame: float) -> float:
     """Return the share of its peak that an expression has reached: it rises and falls with minimum jerk."""
+    return _ease(frame / APEX) * (1 - _ease((frame - APEX) / (CLIP_FRAMES - 1 - APEX)))
 
-    def ease(t: float) -> float:
-        t = min(max(t, 0.0), 1.0)
-        return t**3 * (10 - 15 * t + 6 * t * t)
 
-    return ease(frame / APEX) * (1 - ease((frame - APEX) / (CLIP_FRAMES - 1 - APEX)))
+def _ease(t: float) -> float:
+    t = min(max(t, 0.0), 1.0)
+    return t**3 * (10 - 15 * t + 6 * t * t)
 
 
 @dataclass(frozen=True, eq=False)
