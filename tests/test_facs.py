@@ -35,6 +35,13 @@ from dstan.facs import CodedUnit, parse_action_units
         ("R4，5", ["R4", "5"]),  # noqa: RUF001
         ("4、7；9", ["4", "7", "9"]),  # noqa: RUF001
         ("(R4)", ["R4"]),
+        ("12 14", ["12", "14"]),
+        ("1C 2C", ["1C", "2C"]),
+        ("12 ?", ["12?"]),
+        ("4 and 7", ["4", "7"]),
+        ("AD19+M57+E51", ["19", "57", "51"]),
+        ("none", []),
+        ("N/A", []),
         ("7E + 43", ["7E", "43"]),
         ("(R6 or R12)+R15", ["R6?", "R12?", "R15"]),
         ("R14A or 17A or 24A", ["R14A?", "17A?", "24A?"]),
@@ -63,9 +70,7 @@ def test_a_unit_is_a_structure():
     assert parse_action_units("AU4(k)+L7") == (CodedUnit(4, static=True), CodedUnit(7, "L"))
 
 
-@pytest.mark.parametrize(
-    ("text", "named"), [("4+smile", "smile"), ("none", "none"), ("123", "123"), ("14X", "X"), ("L14R+k", "k")]
-)
+@pytest.mark.parametrize(("text", "named"), [("4+smile", "smile"), ("123", "123"), ("14X", "X"), ("L14R+k", "k")])
 def test_what_cannot_be_read_is_named(text, named):
     with pytest.raises(ValueError, match=f"'{named}' is no action unit"):
         parse_action_units(text)

@@ -167,6 +167,8 @@ def test_a_users_own_task_may_serve_several_corpora(tmp_path):
         ('["Others"]', '["happiness"]', "'happiness' is both mapped and dropped"),
         ("[corpora.casme2]", "[corpora]", "must be a table. Write .corpora.column"),
         ("classes", "classes = [", "not valid TOML"),
+        ("classes", 'name = "casme2-5"\nclasses', "a task called casme2-5 comes with dstan"),
+        ('{Disgust = "negative"', '{Disgust = "negative", disgust = "positive"', "'disgust' is mapped twice"),
     ],
 )
 def test_mistakes_in_a_users_own_task_are_named(tmp_path, old, new, message):
@@ -174,6 +176,14 @@ def test_mistakes_in_a_users_own_task_are_named(tmp_path, old, new, message):
     with pytest.raises(ConfigError, match=message) as caught:
         read_task(tmp_path / "mine.toml")
     assert "mine.toml" in str(caught.value)
+
+
+def test_the_column_of_a_task_may_be_spelt_otherwise_but_must_be_there(tmp_path):
+    (tmp_path / "valence.toml").write_text(MAPPING.replace("Estimated Emotion", "estimated_emotion"))
+    assert len(apply_task(clips("disgust"), find_task(str(tmp_path / "valence.toml")))) == 1
+    (tmp_path / "valence.toml").write_text(MAPPING.replace("Estimated Emotion", "Mood"))
+    with pytest.raises(ConfigError, match="column 'Mood' of casme2, which is not there, only 'Estimated Emotion'"):
+        apply_task(clips("disgust"), find_task(str(tmp_path / "valence.toml")))
 
 
 def test_a_task_file_that_is_not_there_is_named(tmp_path):

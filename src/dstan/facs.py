@@ -44,15 +44,15 @@ class CodedUnit:
 
 
 _UNIT = re.compile(
-    r"(?:au\s*)?(?:(?P<side>left|right|a\s*/\s*[lr]|[lratb])\s*)?(?:au\s*)?(?P<number>\d{1,2})(?!\d)"
+    r"(?:au\s*)?(?:(?P<side>left|right|a\s*/\s*[lr]|[lratb])\s*)?(?:(?:au|ad|[me])\s*)?(?P<number>\d{1,2})(?!\d)"
     r"(?:(?P<intensity>[a-e](?![a-z])(?:\s*/\s*[a-e](?![a-z0-9]))?)|(?P<behind>[lr])(?![a-z0-9]))?"
-    r"(?P<static>k(?![a-z0-9]))?\s*(?P<doubt>\?)?",
+    r"(?P<static>k(?![a-z0-9]))?(?:\s*(?P<doubt>\?))?",
     re.IGNORECASE,
 )
 _STATIC = re.compile(r"\s*[(（]\s*k\s*[)）]", re.IGNORECASE)  # noqa: RUF001
 _REMARKS = re.compile(r"[()（）]|\bref(?=[\s(])|\bsoft focus\b", re.IGNORECASE)  # noqa: RUF001
 _ALONE = re.compile(r"\?")
-_BETWEEN = re.compile(r"(?:\s*(?:(?<![a-z])or(?![a-z])|[+,;&/、，；＋\s])\s*)*", re.IGNORECASE)  # noqa: RUF001
+_BETWEEN = re.compile(r"(?:\s*(?:(?<![a-z])(?:or|and)(?![a-z])|[+,;&/、，；＋\s])\s*)*", re.IGNORECASE)  # noqa: RUF001
 
 
 def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
@@ -64,7 +64,7 @@ def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
     Parameters
     ----------
     text
-        A cell of a coding table. Empty cells and ``/``, ``-`` or ``NULL`` alone mean that nothing was coded.
+        A cell of a coding table. Empty cells and ``/``, ``-``, ``NULL`` or ``none`` alone mean that nothing was coded.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def parse_action_units(text: str) -> tuple[CodedUnit, ...]:
         If something in it cannot be read; the message names it.
     """
     text = _REMARKS.sub(" ", _STATIC.sub("k", text)).strip().rstrip("+,; ")
-    if text.casefold() in ("", "/", "-", "\\", "null"):
+    if text.casefold() in ("", "/", "-", "\\", "null", "none", "n/a"):
         return ()
     found: list[CodedUnit] = []
     either = False

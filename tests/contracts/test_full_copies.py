@@ -73,9 +73,9 @@ def test_a_full_samm_has_159_rows_of_29_people(copy: Copy) -> None:
     clips = load_corpus("samm", copy("samm"), task="")
     assert (len(clips), len(clips.subjects)) == (159, 29)
     assert [clip.clip_id for clip in clips if clip.apex is None] == ["028_4_1", "032_3_1"]
-    assert clips.notes[0].startswith("samm: 2 cells of the coding table were corrected")
+    assert clips.notes[1].startswith("samm: 2 cells of the coding table corrected")
     raw = load_corpus("samm", copy("samm"), task="", corrections=False)
-    assert raw.notes == ()
+    assert raw.notes == ("samm: read from SAMM_Micro_FACS_Codes_v2.xlsx, raw frames",)
     assert [clip.clip_id for clip in raw if clip.apex is None] == ["028_4_1", "032_3_1"]
 
 

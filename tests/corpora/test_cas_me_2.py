@@ -212,7 +212,7 @@ def test_a_missing_apex_one_outside_and_lost_frames_are_told(tmp_path):
     assert [clip.apex for clip in found.clips] == [None, None, 28]
     assert any("has no apex ('/')" in line for line in said(found, "note"))
     assert any("the apex 40 is not among its frames" in line for line in said(found, "warning"))
-    assert any("frames 31-35 are lost" in line for line in said(found, "warning"))
+    assert any("the offset 35 lies after the last image, 30" in line for line in said(found, "warning"))
 
 
 def test_a_damaged_image_between_two_events_harms_neither_and_is_told_once(tmp_path):

@@ -165,7 +165,7 @@ def test_lost_frames_and_an_offset_past_the_end_are_told(tmp_path):
     assert [clip.annotation["Lost frames"] for clip in found.clips] == ["21-25", "5"]
     assert images(found.clips[0]) == ["15.jpg", "17.jpg", "20.jpg"]
     warnings = said(found, "warning")
-    assert any("frames 21-25 are lost" in line for line in warnings)
+    assert any("the offset 25 lies after the last image, 20" in line for line in warnings)
     assert any("the apex 5 is not among its frames" in line for line in warnings)
 
 

@@ -154,7 +154,7 @@ def test_an_offset_beyond_the_images_is_told(tmp_path):
     write_table(root / TABLE, rows, COLUMNS)
     found = survey(root)
     assert found.clips[3].files[found.clips[3].offset] == "EP12_2_1-016.jpg"
-    assert any("frames 17-40 are lost" in line for line in said(found, "warning"))
+    assert any("the offset 40 lies after the last image, 16" in line for line in said(found, "warning"))
 
 
 def test_a_row_that_misses_its_images_is_left_out_with_the_reason(tmp_path):
@@ -173,7 +173,7 @@ def test_a_row_that_misses_its_images_is_left_out_with_the_reason(tmp_path):
     reasons = {item.clip_id: item.reason for item in found.skipped}
     assert reasons["EP01_5"] == "no frame from onset 198 to offset 204 is there, only 96 to 106"
     assert reasons["EP99"].startswith("no frames")
-    assert reasons["EP14"] == "has no offset frame number"
+    assert reasons["EP14"] == "has no whole number as offset"
     assert "refused" in reasons["../../secret"]
     assert any("the row is no clip: total, 189" in line for line in said(found, "note"))
     assert len(found.clips) == 4

@@ -174,7 +174,11 @@ def test_lost_frames_are_told_and_the_others_used(tmp_path):
     assert (clip.files[clip.onset], clip.files[clip.apex]) == ("reg_img73.jpg", "reg_img94.jpg")
     assert clip.files[clip.offset] == "reg_img96.jpg"
     assert clip.annotation["Lost frames"] == "80, 97-110"
-    assert said(found, "warning") == ["sub16/EP01_08 (CASME2-coding-20140508.xlsx row 2): frames 80, 97-110 are lost"]
+    where = "sub16/EP01_08 (CASME2-coding-20140508.xlsx row 2)"
+    assert said(found, "warning") == [
+        f"{where}: the offset 110 lies after the last image, 96",
+        f"{where}: frames 80 are lost",
+    ]
 
 
 def test_clips_that_cannot_be_used_are_skipped_with_their_reason(tmp_path):
@@ -199,7 +203,7 @@ def test_clips_that_cannot_be_used_are_skipped_with_their_reason(tmp_path):
     assert str(root / "CASME2_RAW_selected" / "sub05" / "EP03_01") in reasons["EP03_01"]
     assert reasons["EP02_01f"] == "rows 2, 7 name the same clip and disagree"
     assert reasons["EP04_01"] == "onset 15 lies after offset 10"
-    assert reasons["EP05_01"] == "has no onset frame number"
+    assert reasons["EP05_01"] == "has no whole number as onset"
     assert reasons["EP06_01"] == "no frame from onset 200 to offset 220 is there, only 8 to 21"
     assert reasons["EP07_01"] == "'subject one' is no subject of CASME II"
     assert any("the row is no clip: mean, 4.5" in line for line in said(found, "note"))
@@ -253,3 +257,64 @@ def test_a_corpus_of_which_nothing_can_be_used_is_an_error(tmp_path):
         CorpusError, match=r"no clip can be used; the first of 1: no frames: looked for .*dstan check casme2"
     ):
         load_corpus("casme2", root)
+
+
+def test_videos_or_features_beside_the_frames_are_no_frames(tmp_path):
+    casme2(tmp_path)
+    for folder, file in (("CASME2_compressed video", "EP02_01f.avi"), ("features", "flow.npy")):
+        (tmp_path / folder / "sub01").mkdir(parents=True)
+        (tmp_path / folder / "sub01" / file).write_bytes(b"x")
+    (tmp_path / "unpacked" / "sub01" / "EP02_01f").mkdir(parents=True)
+    assert len(survey(tmp_path).clips) == 4
+
+
+def test_links_lead_to_each_folder_once(tmp_path):
+    root = casme2(tmp_path / "CASME2")
+    (root / "loop").symlink_to(root)
+    (root / "again").symlink_to(root / "CASME2_RAW_selected")
+    assert len(survey(root).clips) == 4
+
+
+def test_folders_of_subjects_may_be_unpadded(tmp_path):
+    root = casme2(tmp_path)
+    people = root / "CASME2_RAW_selected"
+    (people / "sub01").rename(people / "sub1")
+    clips = survey(root).clips
+    assert [clip.subject for clip in clips] == ["sub01", "sub01", "sub04", "sub17"]
+    assert clips[0].path.parent.name == "sub1"
+
+
+def test_files_that_a_mac_leaves_behind_are_no_frames(tmp_path):
+    root = casme2(tmp_path)
+    (root / "CASME2_RAW_selected" / "sub01" / "EP02_01f" / "._img46.jpg").write_bytes(b"x")
+    assert len(survey(root).clips) == 4
+
+
+def test_a_folder_that_a_row_names_is_not_told_as_one_without_a_row(tmp_path):
+    rows = [*CASME2_ROWS[1:], (1, "ep02_01", None, 500, 510, 520, None, "4", "others")]
+    root = casme2(tmp_path, CASME2_ROWS)
+    write_table(root / "CASME2-coding-20140508.xlsx", rows)
+    found = survey(root)
+    assert [item.clip_id for item in found.skipped] == ["ep02_01"]
+    assert not any("has no row" in line for line in said(found, "note"))
+
+
+def test_every_table_can_be_chosen_by_what_the_hint_says(tmp_path):
+    casme2(tmp_path)
+    other = write_table(tmp_path / "old copies" / "CASME2-coding-20140508.xlsx", CASME2_ROWS[:2])
+    with pytest.raises(CorpusError) as caught:
+        survey(tmp_path)
+    assert f"--coding '{other}'" in str(caught.value)
+    assert len(survey(tmp_path, coding=str(other)).clips) == 2
+
+
+def test_counts_that_are_known_for_other_tables_only_are_told(tmp_path):
+    casme2(tmp_path, table="CASME2-coding-final.xlsx")
+    clips = load_corpus("casme2", tmp_path)
+    assert "knows the counts of a complete copy for the coding table of 20140508, 20190701" in clips.notes[1]
+
+
+def test_a_task_names_the_table_that_its_column_comes_from(tmp_path):
+    casme2(tmp_path)
+    with pytest.raises(ConfigError, match=r"reads the column 'Objective Classes'.*CASME2-ObjectiveClasses\.xlsx"):
+        load_corpus("casme2", tmp_path, task="casme2-7")

@@ -141,3 +141,17 @@ def test_a_synthetic_twin_passes_its_corpus_s_check(tmp_path):
     assert len(clips) == report.counts["clips"] == 9
     assert len(clips.subjects) == 3
     assert not clips.skipped
+
+
+def test_a_copy_without_one_usable_clip_cannot_be_used(tmp_path):
+    root = casme2(tmp_path, CASME2_ROWS[:1])
+    write_table(root / "CASME2-coding-20140508.xlsx", [])
+    report = check_corpus("casme2", root)
+    assert not report.ok
+    assert said(report, "error")[str(root)] == "there is not one clip that can be used"
+
+
+def test_a_check_says_what_it_read(tmp_path):
+    report = check_corpus("casme2", casme2(tmp_path, tree="Cropped", prefix="reg_img"))
+    assert report.source == "CASME2-coding-20140508.xlsx, cropped frames"
+    assert report.task == "casme2-5"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from corpus_copies import draw_frames
 
-from dstan.corpora import Options, load_corpus
+from dstan.corpora import Options, check_corpus, load_corpus
 from dstan.corpora.folder import FOLDER
 from dstan.errors import AnnotationError, ConfigError, CorpusError, CorpusNotFoundError
 from dstan.video import write_video
@@ -130,3 +130,17 @@ def test_the_table_must_be_readable_and_have_its_columns(data):
         load_corpus("folder", data)
     with pytest.raises(ConfigError, match="Leave out --coding"):
         load_corpus("folder", data, coding="2014")
+
+
+def test_a_row_without_a_label_can_be_used_and_two_spellings_of_a_path_are_one(tmp_path):
+    draw_frames(tmp_path / "a" / "x1", range(3))
+    draw_frames(tmp_path / "b", range(3))
+    table = tmp_path / "clips.csv"
+    table.write_text("path,subject,label,fps\na/x1,s1,joy,100\nb,s2,,100\n")
+    assert check_corpus("folder", tmp_path).ok
+    table.write_text("path,subject,label,fps\na/x1,s1,joy,100\n./a/x1,s1,joy,100\nb\\c,s2,joy,100\n")
+    report = check_corpus("folder", tmp_path)
+    assert {finding.what for finding in report.findings if finding.severity == "error"} >= {
+        "row 3 names the same frames as row 2"
+    }
+    assert any("Write paths with /" in finding.hint for finding in report.findings)

@@ -89,11 +89,12 @@ def test_a_corpus_that_gives_nothing_to_the_task_is_an_error(tmp_path):
 def test_counts_that_differ_from_a_complete_copy_are_noted(tmp_path):
     clips = load_corpus("casme2", casme2(tmp_path))
     assert clips.notes == (
+        "casme2: read from CASME2-coding-20140508.xlsx, raw frames",
         "casme2: casme2-5 expects other counts of a complete copy: 1 happiness of 32, 1 disgust of 63, "
         "0 repression of 27, 0 surprise of 25, 1 others of 99",
     )
-    assert load_corpus("casme2", tmp_path, task="").notes == ()
-    assert load_corpus("folder", own(tmp_path / "own")).notes == ()
+    assert len(load_corpus("casme2", tmp_path, task="").notes) == 1
+    assert load_corpus("folder", own(tmp_path / "own")).notes == ("folder: read from clips.csv, raw frames",)
 
 
 def test_the_environment_goes_before_the_settings_file(tmp_path, monkeypatch, nothing_named):
@@ -122,7 +123,8 @@ def test_the_environment_goes_before_the_settings_file(tmp_path, monkeypatch, no
         ("[corpus]\n", r"knows one table, \[corpora\]"),
         ("corpora = 3\n", r"knows one table, \[corpora\]"),
         ('[corpora]\ncasmeII = "/data"\n', "no corpus is called 'casmeII'"),
-        ("[corpora]\ncasme2 = 3\n", "casme2 must be a folder's path in quotes"),
+        ('[corpora]\ncasme2 = "data/CASME2"\n', "casme2 must be a folder's whole path in quotes"),
+        ("[corpora]\ncasme2 = 3\n", "casme2 must be a folder's whole path in quotes"),
     ],
 )
 def test_mistakes_in_the_settings_file_are_named(nothing_named, text, message):

@@ -145,7 +145,7 @@ def test_a_duration_that_disagrees_is_told(tmp_path):
     write_samm(root / TABLE, [row("013_1_9", 5658, 5680, 5793, "7", "Anger", 7, duration=82)])
     warnings = said(survey(root), "warning")
     assert any("onset 5658 to offset 5793 is 136 frames, but Duration says 82" in line for line in warnings)
-    assert any("frames 5742-5793 are lost" in line for line in warnings)
+    assert any("the offset 5793 lies after the last image, 5741" in line for line in warnings)
 
 
 @pytest.mark.parametrize(
@@ -238,3 +238,14 @@ def test_a_small_copy_checks_and_is_compared_with_a_whole_one(tmp_path):
     report = check_corpus("samm", samm(tmp_path))
     assert report.ok
     assert (report.counts["clips"], report.expected["clips"]) == (5, 159)
+
+
+def test_the_sheet_of_micro_expressions_is_read_wherever_it_stands(tmp_path):
+    root = samm(tmp_path)
+    whole = len(survey(root).clips)
+    book = openpyxl.load_workbook(root / TABLE)
+    macro = book.create_sheet("MACRO", 0)
+    macro.append(list(COLUMNS))
+    macro.append(["006", "006_9_9", 9, 1, 2, 3, 3, "Macro", "12", "Happiness", 1, None])
+    book.save(root / TABLE)
+    assert len(survey(root).clips) == whole

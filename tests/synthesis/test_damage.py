@@ -136,3 +136,12 @@ def test_damage_that_a_corpus_cannot_have_is_refused(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_layouts_spare_damages_that_exist(layout) -> None:
     assert layout.spared <= set(DAMAGES)
+
+
+def test_more_damage_than_clips_and_images_beyond_reason_are_refused(tmp_path: Path) -> None:
+    names = ("lost-frames", "empty-image", "cut-image")
+    with pytest.raises(ConfigError, match="3 damages need as many clips, and there are 2"):
+        synthesize("casme2", tmp_path / "x", subjects=1, clips=2, damage=names)
+    with pytest.raises(ConfigError, match="too large"):
+        synthesize("casme2", tmp_path / "x", size=(99999, 99999))
+    assert not (tmp_path / "x").exists()

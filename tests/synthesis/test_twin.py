@@ -157,6 +157,12 @@ def test_an_interrupted_twin_goes_on_and_ends_the_same(
     assert load_corpus("casme2", tmp_path / "twin").counts == load_corpus("casme2", twin).counts
 
 
+def test_the_same_seed_gives_the_same_tables(tmp_path: Path) -> None:
+    events = code_events(CASME2, casme2.plan(2, 4, 0), 0)
+    one, two = (casme2.write_tables(tmp_path / name, events, 0) for name in ("one", "two"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+
+
 def test_a_finished_twin_is_left_alone_and_another_is_refused(twin: Path, tmp_path: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in twin.rglob("*.*")}
     synthesize("casme2", twin, subjects=5, clips=11, size=SIZE, seed=3, workers=0)

@@ -67,8 +67,12 @@ def _show_corpora(rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows
     ]  # fmt: skip
     output.table(columns, cells, numbers=("clips", "subjects", "fps"))
-    terms = [(row["name"], row["citation"], "; ".join(filter(None, (row["licence"], row["access"])))) for row in rows]
-    output.table(("corpus", "to cite", "licence, and where to apply for it"), terms)
+    for row in rows:
+        output.say(row["name"], "bold")
+        for label, key in (("to cite", "citation"), ("licence", "licence"), ("apply", "access")):
+            if row[key]:
+                output.say(f"  {label:<8} {row[key]}")
+    output.say()
     output.say("All about one: dstan corpora NAME. Where copies lie: DSTAN_<CORPUS>_ROOT, or [corpora] in", "dim")
     output.say(f"{_settings_file()}; a command's --root goes before both.", "dim")
 
@@ -176,10 +180,9 @@ def show_check(corpus: str, report: Report) -> None:
     names = {**report.counts, **report.expected}
     rows = [(name, str(report.counts.get(name, 0)), str(report.expected.get(name, ""))) for name in names]
     output.table((f"classes of {report.task}", "found", "expected"), rows, numbers=("found", "expected"))
+    output.say(f"read from {report.source}, {report.root}", "dim")
     if report.corrections:
-        output.say(
-            f"{report.corrections} cells of the coding table were corrected; --no-corrections leaves them", "dim"
-        )
+        output.say(f"cells corrected: {report.corrections}; --no-corrections leaves the table as it is", "dim")
     output.say(f"{corpus}: {'can be used' if report.ok else 'has clips that cannot be used'}")
 
 
@@ -286,8 +289,8 @@ def prepare(
     made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
     recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
     clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames, corrections=corrections)
-    for note in clips.notes:
-        output.warn(note)
+    for text in clips.notes:
+        output.note(text)
     store = Cache(cache)
     with output.progress_bars() as progress:
         for recipe in recipes.values():
@@ -300,7 +303,11 @@ def prepare(
         whole = load_corpus(corpus, root, task="", coding=coding, frames=frames, corrections=corrections)
         freed = store.clean([*whole, *clips], recipes.values())
     if not len(clips):
-        raise CorpusError("not one clip could be prepared", where=root, hint=f"Try: dstan check {corpus} --root {root}")
+        first = next(item for item in clips.skipped if item.stage == "prepare")
+        raise CorpusError(
+            f"not one clip could be prepared; the first: {first.reason}",
+            where="/".join((first.corpus, first.subject, first.clip_id)),
+        )
     if as_json:
         output.document(
             {

@@ -72,8 +72,8 @@ def evaluate(
     made = options.recognizers(methods, options.settings(config, assignments))
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
-    for note in clips.notes:
-        output.warn(note)
+    for text in clips.notes:
+        output.note(text)
     folder = out or Path("runs") / "+".join(dict.fromkeys(clip.corpus for clip in clips))
     store = Cache(cache)
     with output.progress_bars() as progress:

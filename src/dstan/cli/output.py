@@ -51,6 +51,13 @@ def warn(text: str) -> None:
     console(errors=True).print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
 
 
+def note(text: str) -> None:
+    """Print one line that is good to know, on standard error."""
+    from rich.text import Text
+
+    console(errors=True).print(Text.assemble(("note: ", "cyan"), text), soft_wrap=True)
+
+
 def show_error(error: DstanError) -> None:
     """Print an error in red and its hint on a line of its own, on standard error."""
     from rich.text import Text

@@ -44,6 +44,7 @@ class _PartA(RecordingReader):
     )
     table = re.compile(r"cas\(me\)\^?3_part_a_me_label_jpgindex.*\.xlsx?", re.IGNORECASE)
     table_example = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
+    sheet = "label"
     fps = 30.0
 
     def read(self, path: Path) -> Table:
@@ -92,6 +93,7 @@ class _PartC(RecordingReader):
     )
     table = re.compile(r"cas\(me\)\^?3_part_c_me.*\.xlsx?", re.IGNORECASE)
     table_example = "CAS(ME)3_part_C_ME.xlsx"
+    sheet = "mockCrimeME"
     fps = 30.0
 
     def read(self, path: Path) -> Table:

@@ -6,11 +6,8 @@ import re
 from collections.abc import Mapping
 
 from dstan.corpora.corpus import Corpus
-from dstan.corpora.reading import Columns, TableReader
+from dstan.corpora.reading import Columns, TableReader, numbered_subject
 from dstan.corpora.trees import Shape
-
-_SUBJECT = re.compile(r"(?:sub)?0*(\d{1,4})", re.IGNORECASE)
-_PADDING = re.compile(r"(?<!\d)0+(?=\d)")
 
 
 class _Reader(TableReader):
@@ -37,11 +34,7 @@ class _Reader(TableReader):
     fps = 60.0
 
     def subject(self, cells: Mapping[str, str]) -> str:
-        match = _SUBJECT.fullmatch(cells["Subject"])
-        return f"sub{int(match[1]):02d}" if match else ""
-
-    def alike(self, name: str) -> str:
-        return _PADDING.sub("", super().alike(name))
+        return numbered_subject(cells["Subject"])
 
 
 CASME = Corpus(

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from dstan.corpora.corpus import Corpus
-from dstan.corpora.reading import Columns, TableReader
+from dstan.corpora.reading import Columns, TableReader, numbered_subject
 from dstan.corpora.tables import Table, read_table
 from dstan.corpora.trees import Shape
 
 _CLASS = "Objective Classes"
 _OBJECTIVE = re.compile(r"casme2-objectiveclasses\.xlsx?", re.IGNORECASE)
-_SUBJECT = re.compile(r"(?:sub)?0*(\d{1,4})", re.IGNORECASE)
 
 
 class _Reader(TableReader):
@@ -41,8 +40,7 @@ class _Reader(TableReader):
     fps = 200.0
 
     def subject(self, cells: Mapping[str, str]) -> str:
-        match = _SUBJECT.fullmatch(cells["Subject"])
-        return f"sub{int(match[1]):02d}" if match else ""
+        return numbered_subject(cells["Subject"])
 
     def read(self, path: Path) -> Table:
         """Join the coding table with the table of objective classes that lies beside it."""

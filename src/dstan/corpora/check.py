@@ -12,8 +12,7 @@ from dstan import video
 from dstan._progress import Progress, silent
 from dstan._registry import look_up
 from dstan.clips import Clip, ClipSet
-from dstan.corpora.corpus import Corpus, Options, Survey
-from dstan.corpora.corpus import Finding as Finding
+from dstan.corpora.corpus import Corpus, Finding, Options, Survey
 from dstan.corpora.frames import image_size
 from dstan.corpora.loading import task_for
 from dstan.corpora.registry import CORPORA
@@ -34,18 +33,24 @@ class Report:
         The folder examined.
     tables
         The coding tables read.
+    source
+        What was read, in words: the coding table, raw or cropped frames.
     findings
         What is missing or odd, in the order of the table.
+    task
+        The task whose classes are counted.
     counts
-        Clips, subjects, frames (those of a video count once, however many clips are in it), and clips of each class of
-        the default task.
+        Clips, subjects, frames (those of a video count once, however many clips are in it), and clips of each class.
     expected
         The same of a complete copy, as far as they are known.
+    corrections
+        Cells of the coding table that were corrected.
     """
 
     corpus: str
     root: Path
     tables: tuple[Path, ...]
+    source: str
     findings: tuple[Finding, ...]
     task: str
     counts: dict[str, int]
@@ -117,6 +122,7 @@ def check_corpus(
         corpus.name,
         survey.root,
         tuple(survey.tables),
+        survey.source,
         tuple(survey.findings),
         chosen.name,
         counts,
@@ -180,14 +186,21 @@ def _check_classes(survey: Survey, corpus: Corpus, task: Task, counts: dict[str,
     by_key = {clip.key: clip for clip in survey.clips}
     for item in labelled.skipped:
         clip = by_key[item.corpus, item.subject, item.clip_id]
-        if source.word(clip) not in source.dropped and (clip.subject, clip.clip_id) not in source.excluded:
+        left = not source.word(clip) and not source.mapping
+        if not left and source.word(clip) not in source.dropped and (clip.subject, clip.clip_id) not in source.excluded:
             survey.tell("error", f"{item.subject}/{item.clip_id}", item.reason, "Correct the table")
     counts.update(labelled.counts)
+    if unknown := source.unknown_edition(survey.edition):
+        survey.tell("note", survey.tables[0].name, f"{task.name} {unknown}")
     complete = {"clips": corpus.clips, "subjects": corpus.subjects, **source.counts_of(survey.edition)}
     return {name: number for name, number in complete.items() if number is not None}
 
 
 def _check_counts(survey: Survey, counts: dict[str, int], expected: dict[str, int]) -> None:
+    if not survey.clips:
+        survey.tell(
+            "error", survey.root, "there is not one clip that can be used", "See whether this is the whole copy"
+        )
     different = differences(counts, expected)
     if different:
         survey.tell("warning", survey.root, f"a complete copy has other counts: {different}")

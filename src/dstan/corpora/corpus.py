@@ -89,6 +89,8 @@ class Survey:
         Everything odd, in the order of the table.
     corrections
         How many cells of the coding table were corrected.
+    cropped
+        Whether the corpus's own crops were read instead of the raw frames.
     """
 
     corpus: str
@@ -99,6 +101,12 @@ class Survey:
     skipped: list[Skipped] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     corrections: int = 0
+    cropped: bool = False
+
+    @property
+    def source(self) -> str:
+        """What was read: "SAMM_Micro_FACS_Codes_v2.xlsx, raw frames"."""
+        return ", ".join([*(table.name for table in self.tables), f"{'cropped' if self.cropped else 'raw'} frames"])
 
     def skip(self, subject: str, clip_id: str, error: ClipError) -> None:
         """Leave a clip out, and say why."""

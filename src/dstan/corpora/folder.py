@@ -59,7 +59,7 @@ def _tell_columns(survey: Survey, table: Table) -> None:
 
 
 def _read_rows(survey: Survey, table: Table) -> None:
-    names = Counter(row.cells["path"] for row in table.rows)
+    names = Counter(os.path.normpath(row.cells["path"]) for row in table.rows)
     first: dict[str, Row] = {}
     for row in table.rows:
         clip_id = _clip_id(row, names)
@@ -80,7 +80,7 @@ def _read_rows(survey: Survey, table: Table) -> None:
 
 def _clip_id(row: Row, names: Counter[str]) -> str:
     """Return the path as written, with the stretch where it stands in several rows."""
-    path = row.cells["path"]
+    path = os.path.normpath(row.cells["path"])
     return path if names[path] == 1 else f"{path}@{row.cells.get('onset', '')}-{row.cells.get('offset', '')}"
 
 
@@ -131,10 +131,14 @@ def _files(path: Path) -> tuple[str, ...]:
     if path.is_dir():
         return video.list_images(path)
     if not path.is_file():
-        raise FrameError(f"no frames: looked for an image folder or a video file at {path}", hint="Correct the path")
+        raise FrameError(f"no frames: looked for an image folder or a video file at {path}", hint=_path_hint(path))
     if not video.is_video(path):
         raise FrameError(f"{path.name} is neither an image folder nor a video file by its name", hint="Name the folder")
     return ()
+
+
+def _path_hint(path: Path) -> str:
+    return "Write paths with / instead of \\" if "\\" in path.name else "Correct the path"
 
 
 def _position(row: Row, name: str) -> int | None:

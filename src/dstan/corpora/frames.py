@@ -48,11 +48,15 @@ def numbered_images(folder: Path, pattern: re.Pattern[str]) -> dict[int, str]:
     Raises
     ------
     FrameError
-        If two files have the same number.
+        If the folder cannot be looked into, or two files have the same number.
     """
     found: dict[int, str] = {}
-    for name in sorted(item.name for item in folder.iterdir()) if folder.is_dir() else ():
-        if match := pattern.fullmatch(name):
+    try:
+        names = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise FrameError(f"the folder cannot be looked into: {error.strerror}", where=folder) from error
+    for name in names:
+        if not name.startswith(".") and (match := pattern.fullmatch(name)):
             number = int(match[1])
             if number in found:
                 raise FrameError(
@@ -85,14 +89,16 @@ def locate(frames: Mapping[int, str], onset: int | None, apex: int | None, offse
         If onset or offset is missing, the onset lies after the offset, or no frame lies between them.
     """
     if onset is None or offset is None:
-        raise AnnotationRangeError(f"has no {'onset' if onset is None else 'offset'} frame number")
+        name = "onset" if onset is None else "offset"
+        raise AnnotationRangeError(f"has no whole number as {name}", hint="Correct the row")
     if onset > offset:
-        raise AnnotationRangeError(f"onset {onset} lies after offset {offset}")
+        raise AnnotationRangeError(f"onset {onset} lies after offset {offset}", hint="Correct the row")
     numbers = list(frames)
     inside = [position for position, number in enumerate(numbers) if onset <= number <= offset]
     if not inside:
         raise AnnotationRangeError(
-            f"no frame from onset {onset} to offset {offset} is there, only {numbers[0]} to {numbers[-1]}"
+            f"no frame from onset {onset} to offset {offset} is there, only {numbers[0]} to {numbers[-1]}",
+            hint="Correct the row, or unpack the clip again",
         )
     known = apex is not None and onset <= apex <= offset and apex in frames
     lost = _gaps([onset - 1, *(numbers[position] for position in inside), offset + 1])

@@ -171,15 +171,21 @@ def _check_usable(survey: Survey, clips: ClipSet) -> None:
 
 
 def _notes(survey: Survey, clips: ClipSet, task: Task | None) -> list[str]:
-    notes = []
+    notes = [f"{survey.corpus}: read from {survey.source}"]
     if survey.corrections:
         notes.append(
-            f"{survey.corpus}: {survey.corrections} cells of the coding table were corrected "
-            "(dstan check names them, --no-corrections leaves them as they are)"
+            f"{survey.corpus}: {_cells(survey.corrections)} of the coding table corrected "
+            "(dstan check names them, --no-corrections leaves the table as it is)"
         )
     if task:
         own = ClipSet(tuple(clip for clip in clips if clip.corpus == survey.corpus), classes=task.classes)
         different = differences(own.counts, task.sources[survey.corpus].counts_of(survey.edition))
+        if unknown := task.sources[survey.corpus].unknown_edition(survey.edition):
+            notes.append(f"{survey.corpus}: {task.name} {unknown}")
         if different:
             notes.append(f"{survey.corpus}: {task.name} expects other counts of a complete copy: {different}")
     return notes
+
+
+def _cells(number: int) -> str:
+    return "1 cell" if number == 1 else f"{number} cells"

@@ -80,7 +80,7 @@ class _ByEmotion(TrimmedReader):
         if name != entry.cells["Filename"]:
             super()._tell_folder(survey, entry, found)
 
-    def _clip(self, survey: Survey, tree: Tree, entry: Entry, used: Mapping[Path, Entry]) -> Clip:
+    def _clip(self, survey: Survey, tree: Tree, entry: Entry, used: dict[Path, Entry]) -> Clip:
         clip = super()._clip(survey, tree, entry, used)
         column = _PERSON.fullmatch(entry.cells["Subject"])
         if column is None or int(column[1]) != int(entry.subject[1:]):

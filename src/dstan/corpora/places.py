@@ -6,7 +6,8 @@ import filecmp
 import logging
 import os
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -47,43 +48,57 @@ def folders(folder: Path, pattern: re.Pattern[str] | None = None) -> list[Path]:
     """List the folders in a folder in order of their names; none if it is not there."""
     if not folder.is_dir():
         return []
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir())
+    names = sorted(entry.name for entry in _entries(folder) if entry.is_dir())
     return [folder / name for name in names if not name.startswith(".") and (not pattern or pattern.fullmatch(name))]
 
 
 def some_names(folder: Path, limit: int = 20) -> list[str]:
     """Name a few of a folder's files and folders, enough to recognise it by."""
-    with os.scandir(folder) as entries:
-        return [entry.name for entry in islice(entries, limit)]
+    return [entry.name for entry in islice(_entries(folder), limit)]
 
 
-def walk(root: Path, depth: int = _DEPTH) -> Iterator[tuple[Path, list[str], list[str]]]:
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what is in a folder; of one that cannot be looked into, nothing, with a warning."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError as error:
+        _log.warning("%s cannot be looked into: %s", folder, error.strerror)
+
+
+def walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Walk a few levels down, past the images of clips, hidden folders and a synthetic twin's truth.
+
+    A folder that links lead to more than once is visited once.
 
     Yields
     ------
     Each folder, the names of the folders in it and of the files in it, sorted.
     """
-    below, files = _names(root)
-    yield root, below, files
+    yield from _walk(root, _DEPTH, set())
+
+
+def _walk(folder: Path, depth: int, seen: set[Path]) -> Iterator[tuple[Path, list[str], list[str]]]:
+    real = folder.resolve()
+    if real in seen:
+        return
+    seen.add(real)
+    below, files = _names(folder)
+    yield folder, below, files
     for name in below if depth else ():
-        yield from walk(root / name, depth - 1)
+        yield from _walk(folder / name, depth - 1, seen)
 
 
 def _names(folder: Path) -> tuple[list[str], list[str]]:
     """List a folder; one that begins with images and nothing else holds a clip's frames, and is not read to its end."""
+    entries = _entries(folder)
+    first = list(islice(entries, _MANY))
+    if len(first) == _MANY and all(entry.name.casefold().endswith(_IMAGES) for entry in first):
+        return [], []
     below: list[str] = []
     files: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            first = list(islice(entries, _MANY))
-            if len(first) == _MANY and all(entry.name.casefold().endswith(_IMAGES) for entry in first):
-                return [], []
-            for entry in chain(first, entries):
-                (below if entry.is_dir() else files).append(entry.name)
-    except OSError as error:
-        _log.warning("%s cannot be looked into: %s", folder, error.strerror)
+    for entry in chain(first, entries):
+        (below if entry.is_dir() else files).append(entry.name)
     return sorted(name for name in below if name not in _NEVER and not name.startswith(".")), sorted(files)
 
 
@@ -133,9 +148,17 @@ def find_table(root: Path, pattern: re.Pattern[str], coding: str | None, example
         raise CorpusError(
             f"{len(chosen)} coding tables are here: {names}",
             where=root,
-            hint=f"Choose one: --coding {edition(chosen[0])}",
+            hint=f"Choose one: {' or '.join(f'--coding {_name(path, chosen)}' for path in chosen)}",
         )
     return chosen[0]
+
+
+def _name(table: Path, among: Sequence[Path]) -> str:
+    """Return the shortest text that chooses a table, as a shell takes it."""
+    for text in (edition(table), table.name):
+        if [path for path in among if text in path.name] == [table]:
+            return shlex.quote(text)
+    return shlex.quote(str(table))
 
 
 def edition(table: Path) -> str:

@@ -27,6 +27,16 @@ UNITS = "Action Units"
 """Every clip's annotation holds the coded action units under this name, whatever the table calls them."""
 
 
+_NUMBERED = re.compile(r"(?:sub)?0*(\d{1,4})", re.IGNORECASE)
+_PADDING = re.compile(r"(?<!\d)0+(?=\d)")
+
+
+def numbered_subject(text: str) -> str:
+    """Return "sub01" for 1, "01" or "sub01", as the CASME corpora call people; "" for anything else."""
+    match = _NUMBERED.fullmatch(text)
+    return f"sub{int(match[1]):02d}" if match else ""
+
+
 @dataclass(frozen=True)
 class Columns:
     """What a coding table calls its columns.
@@ -100,6 +110,8 @@ class TableReader:
     table: ClassVar[re.Pattern[str]]
     """Matches the file names of its coding tables."""
     table_example: ClassVar[str]
+    sheet: ClassVar[str | None] = None
+    """The sheet that is read, where the workbook has one of this name."""
     fps: ClassVar[float | None]
 
     def survey(self, root: Path, options: Options) -> Survey:
@@ -116,7 +128,7 @@ class TableReader:
 
     def read(self, path: Path) -> Table:
         """Read the coding table; a row for each clip."""
-        return read_table(path, self.columns.required, self.columns.optional)
+        return read_table(path, self.columns.required, self.columns.optional, self.sheet)
 
     def subject(self, cells: Mapping[str, str]) -> str:
         """Return the subject as its key has it; "" where the row names none."""
@@ -131,8 +143,8 @@ class TableReader:
         return subject, cells[self.columns.name]
 
     def alike(self, name: str) -> str:
-        """Map names of folders that mean the same clip to the same text."""
-        return name.strip().casefold()
+        """Map names of folders that mean the same to the same text: case and padding make no difference."""
+        return _PADDING.sub("", name.strip().casefold())
 
     def numbers(self, frames: Mapping[int, str], cells: Mapping[str, str]) -> Mapping[int, str]:
         """Return file names by the frame numbers that the table speaks of; those of the files themselves."""
@@ -165,7 +177,6 @@ class TableReader:
                 survey.skip(entry.subject, entry.clip_id, error)
             else:
                 survey.clips.append(clip)
-                used[clip.path] = entry
         self._tell_extra(survey, [folder for folder in tree.leaves() if folder not in used])
 
     def _entries(self, survey: Survey, table: Table) -> Iterable[Entry]:
@@ -182,17 +193,19 @@ class TableReader:
         for (subject, name), same in rows.items():
             yield Entry(subject, name, tuple(same), table.where(same[0]))
 
-    def _clip(self, survey: Survey, tree: Tree, entry: Entry, used: Mapping[Path, Entry]) -> Clip:
+    def _clip(self, survey: Survey, tree: Tree, entry: Entry, used: dict[Path, Entry]) -> Clip:
         cells, columns = entry.cells, self.columns
         self._check_names(entry)
         self._check_repeats(survey, entry)
         folder = self._find_folder(survey, tree, entry, used)
+        used[folder] = entry
         asked = [whole_number(cells[name]) if name else None for name in (columns.onset, columns.apex, columns.offset)]
         try:
             files = self._files(folder, tree)
             span = locate(self.numbers(files, cells), *asked)
         except ClipError as error:
             raise type(error)(error.what, where=error.where or entry, hint=error.hint) from error
+        self._tell_ends(survey, entry, list(self.numbers(files, cells)))
         self._tell_span(survey, entry, span)
         outside = len(files) - (span.offset - span.onset + 1)
         if tree.cropped and outside:
@@ -280,12 +293,23 @@ class TableReader:
             raise FrameError(f"no frames: looked for images like {example} in {folder}", hint="Unpack the corpus again")
         return files
 
+    def _tell_ends(self, survey: Survey, entry: Entry, numbers: Sequence[int]) -> None:
+        """Tell of an onset before the first image and of an offset after the last one."""
+        onset, offset = (whole_number(entry.cells[name]) for name in (self.columns.onset, self.columns.offset))
+        hint = "The clip is used as far as its images go; correct the row, or unpack the clip again"
+        if onset is not None and onset < numbers[0]:
+            survey.tell("warning", entry, f"the onset {onset} lies before the first image, {numbers[0]}", hint)
+        if offset is not None and offset > numbers[-1]:
+            survey.tell("warning", entry, f"the offset {offset} lies after the last image, {numbers[-1]}", hint)
+
     def _tell_span(self, survey: Survey, entry: Entry, span: Span) -> None:
-        if span.lost:
+        onset, offset = (whole_number(entry.cells[name]) for name in (self.columns.onset, self.columns.offset))
+        inside = [(first, last) for first, last in span.lost if first != onset and last != offset]
+        if inside:
             survey.tell(
                 "warning",
                 entry,
-                f"frames {ranges(span.lost)} are lost",
+                f"frames {ranges(inside)} are lost",
                 "The others are used, as if evenly spaced; unpack the corpus again",
             )
         if self.columns.apex is None:

@@ -35,14 +35,12 @@ class _Reader(TableReader):
     )
     table = re.compile(r"samm_micro_facs_codes.*\.xlsx?", re.IGNORECASE)
     table_example = "SAMM_Micro_FACS_Codes_v2.xlsx"
+    sheet = "MICRO_ONLY"
     fps = 200.0
 
     def subject(self, cells: Mapping[str, str]) -> str:
         match = _SUBJECT.fullmatch(cells["Subject"])
         return f"{int(match[1]):03d}" if match else ""
-
-    def alike(self, name: str) -> str:
-        return super().alike(name).lstrip("0")
 
     def _tell_span(self, survey: Survey, entry: Entry, span: Span) -> None:
         super()._tell_span(survey, entry, span)

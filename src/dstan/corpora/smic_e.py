@@ -11,7 +11,7 @@ from dstan.clips import Clip
 from dstan.corpora.corpus import Corpus, Survey
 from dstan.corpora.reading import Columns, Entry, TableReader
 from dstan.corpora.smic import ACCESS, LICENCE, PEOPLE, tell_name, unpadded
-from dstan.corpora.tables import Row, Table, read_table, whole_number
+from dstan.corpora.tables import Row, Table, whole_number
 from dstan.corpora.trees import Shape, Tree
 
 _EVENT = "Event"
@@ -41,11 +41,8 @@ class _Reader(TableReader):
     )
     table = re.compile(r"smic[-_](?:hs[-_])?e[-_]annotation.*\.(?:xlsx?|csv)", re.IGNORECASE)
     table_example = "SMIC-HS-E_annotation.xlsx"
+    sheet = "HS"
     fps = 100.0
-
-    def read(self, path: Path) -> Table:
-        """Read the sheet HS; another sheet is about another camera."""
-        return read_table(path, self.columns.required, self.columns.optional, sheet="HS")
 
     def subject(self, cells: Mapping[str, str]) -> str:
         match = _SUBJECT.fullmatch(cells["Subject"])
@@ -86,7 +83,7 @@ class _Reader(TableReader):
             taken.append((onset, offset))
             yield replace(row, cells={**row.cells, "OnsetF": written[0], "OffsetF": written[1], _EVENT: number})
 
-    def _clip(self, survey: Survey, tree: Tree, entry: Entry, used: Mapping[Path, Entry]) -> Clip:
+    def _clip(self, survey: Survey, tree: Tree, entry: Entry, used: dict[Path, Entry]) -> Clip:
         clip = super()._clip(survey, tree, entry, used)
         tell_name(survey, entry, clip.subject, clip.clip_id, entry.cells["Emotion"])
         return clip

@@ -55,12 +55,15 @@ class Tree:
         Whether its frames are the corpus's own crops.
     more
         Further folders, where the tree lies in several.
+    empty
+        Whether no image is in it, so that its folders alone tell what it is.
     """
 
     path: Path
     shape: Shape = field(repr=False)
     cropped: bool
     more: tuple[Path, ...] = ()
+    empty: bool = False
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -113,13 +116,16 @@ def choose_tree(survey: Survey, shape: Shape, frames: str | None, title: str) ->
         If there are several.
     """
     found = [tree for folder, _, _ in places.walk(survey.root) if (tree := _recognise(folder, shape))]
+    found = [tree for tree in found if not tree.empty] or found
     wanted = frames or ("cropped" if all(tree.cropped for tree in found) else "raw")
     chosen = [tree for tree in found if tree.cropped == (wanted == "cropped")]
     if not chosen:
         raise CorpusNotFoundError(
             f"no {frames or ''} frames of {title} are here".replace("  ", " "),
             where=survey.root,
-            hint=f"Name the folder that holds {shape.example}",
+            hint=f"There are others: leave out --frames {frames}"
+            if found
+            else f"Name the folder that holds {shape.example}",
         )
     if shape.second:
         chosen = [tree for tree in chosen if not shape.second.fullmatch(tree.path.name)] or chosen
@@ -132,6 +138,7 @@ def choose_tree(survey: Survey, shape: Shape, frames: str | None, title: str) ->
             hint="Name the one that is meant",
         )
     tree = chosen[0]
+    survey.cropped = tree.cropped
     for folder in (tree.path, *tree.path.parents):
         if folder.is_relative_to(survey.root) and folder.name == folder.parent.name:
             survey.tell("note", folder, "the folder lies in a folder of the same name, as the archive unpacks")
@@ -159,7 +166,7 @@ def _recognise(folder: Path, shape: Shape) -> Tree | None:
     children = places.folders(folder, shape.levels[0])
     if not children:
         return None
-    empty = next(_below(folder, shape.levels), None) is not None or not any(map(places.folders, children))
+    empty = next(_below(folder, shape.levels), None) is not None or not any(map(places.some_names, children))
     for leaf in _below(folder, shape.levels):
         names = places.some_names(leaf)
         frame = next((name for name in names if shape.frame.fullmatch(name)), None)
@@ -167,7 +174,7 @@ def _recognise(folder: Path, shape: Shape) -> Tree | None:
             cropped = frame.casefold().startswith("reg_") or _says_cropped(folder)
             return Tree(folder, shape, cropped)
         empty = empty and not names
-    return Tree(folder, shape, _says_cropped(folder)) if empty else None
+    return Tree(folder, shape, _says_cropped(folder), empty=True) if empty else None
 
 
 def _says_cropped(folder: Path) -> bool:

@@ -6,7 +6,7 @@ start; copies of one corpus differ in that, and even clips of one copy. The file
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,7 +78,7 @@ class TrimmedReader(TableReader):
         self._tell_folder(survey, entry, "/".join(found[0].parts[-len(parts) :]))
         return found[0]
 
-    def _clip(self, survey: Survey, tree: Tree, entry: Entry, used: Mapping[Path, Entry]) -> Clip:
+    def _clip(self, survey: Survey, tree: Tree, entry: Entry, used: dict[Path, Entry]) -> Clip:
         clip = super()._clip(survey, tree, entry, used)
         own = self._files(clip.path, tree)
         numbers = self.numbers(own, entry.cells)
@@ -86,6 +86,9 @@ class TrimmedReader(TableReader):
         if numbers is own:
             return clip
         return replace(clip, annotation={**clip.annotation, COUNTED: "from the clip's start"})
+
+    def _tell_ends(self, survey: Survey, entry: Entry, numbers: Sequence[int]) -> None:
+        """Leave it to what knows both ways of counting."""
 
     def _tell_fit(self, survey: Survey, entry: Entry, own: list[int], numbers: list[int]) -> None:
         """Tell where a clip's frames and its annotation do not go together."""

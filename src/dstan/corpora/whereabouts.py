@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dstan._registry import look_up
+from dstan._registry import nearest_first
 from dstan.config import read_toml
 from dstan.corpora.corpus import Options
 from dstan.corpora.registry import CORPORA
@@ -119,6 +119,8 @@ def find_copy(corpus: str) -> Copy | None:
         survey = CORPORA[corpus].survey(known[0], Options())
     except CorpusError as error:
         return Copy(*known, clips=0, problem=error.what)
+    except OSError as error:
+        return Copy(*known, clips=0, problem=error.strerror or str(error))
     return Copy(*known, clips=len(survey.clips))
 
 
@@ -128,7 +130,9 @@ def _roots(file: Path) -> dict[str, str]:
     if set(document) - {"corpora"} or not isinstance(roots, Mapping):
         raise ConfigError("knows one table, [corpora], with a folder for each name", where=file)
     for name, folder in roots.items():
-        look_up("corpus", name, CORPORA)
-        if not isinstance(folder, str) or not folder:
-            raise ConfigError(f"{name} must be a folder's path in quotes", where=file)
+        if name not in CORPORA:
+            nearest = nearest_first(name, CORPORA)[0]
+            raise ConfigError(f"no corpus is called {name!r}", where=file, hint=f"Did you mean {nearest}?")
+        if not isinstance(folder, str) or not Path(folder).expanduser().is_absolute():
+            raise ConfigError(f"{name} must be a folder's whole path in quotes", where=file)
     return dict(roots)

@@ -19,6 +19,7 @@ from dstan import _atomic
 from dstan._progress import Progress
 from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.config import digest_of
+from dstan.errors import CorpusError
 from dstan.preprocessing.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ def prepare_inputs(
         As in :func:`dstan._engine.run_tasks`.
     strict
         Whether the first clip that cannot be used is an error.
+
+    Raises
+    ------
+    CorpusError
+        If no clip can be used.
     """
     from dstan.preprocessing.cache import Cache, prepare_clips
 
@@ -93,6 +99,12 @@ def prepare_inputs(
     distinct = {recipe.digest(): recipe for recipe in recipes}
     for recipe in distinct.values():
         clips = prepare_clips(clips, recipe, cache, workers=workers, cluster=cluster, progress=progress, strict=strict)
+    if not len(clips):
+        first = next(item for item in clips.skipped if item.stage == "prepare")
+        raise CorpusError(
+            f"not one clip could be prepared; the first: {first.reason}",
+            where="/".join((first.corpus, first.subject, first.clip_id)),
+        )
     files = {key: tuple(cache.path(clip, recipe) for clip in clips) for key, recipe in distinct.items()}
     return Inputs(clips, files, _digest(clips, sorted(distinct)))
 

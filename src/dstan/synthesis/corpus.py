@@ -16,11 +16,11 @@ from dstan.errors import ConfigError, CorpusError, DstanError
 from dstan.synthesis.coding import code_events
 from dstan.synthesis.damage import Damage, choose_damages, write_damaged
 from dstan.synthesis.drawing import Task, draw_video
-from dstan.synthesis.layouts import LAYOUTS, Layout
+from dstan.synthesis.layouts import LAYOUTS, Layout, PlannedVideo
 
 FORMAT = 2
 """Version of the drawing: a twin begun by another version is not continued."""
-SMALLEST = (160, 120)
+SMALLEST, LARGEST = (160, 120), (4096, 4096)
 FINISHED = Path("truth", "finished.json")
 """Written last: the tables, and what was damaged."""
 
@@ -80,6 +80,7 @@ def synthesize(
     _check(layout, size, cropped)
     damages = choose_damages(layout, damage)
     videos = layout.plan(subjects, clips, seed)
+    _check_room(videos, damages)
     out = Path(out)
     tasks = [Task(out, corpus, video, size or video.size or layout.size, seed, cropped) for video in videos]
     _open(out, _description(layout, tasks, seed, damages))
@@ -96,8 +97,19 @@ def synthesize(
 def _check(layout: Layout, size: tuple[int, int] | None, cropped: bool) -> None:
     if size and (size[0] < SMALLEST[0] or size[1] < SMALLEST[1]):
         raise ConfigError(f"images of {size[0]}x{size[1]} are too small", hint="Give --size 160x120 or more")
+    if size and (size[0] > LARGEST[0] or size[1] > LARGEST[1]):
+        raise ConfigError(f"images of {size[0]}x{size[1]} are too large", hint="Give --size 4096x4096 or less")
     if cropped and layout.crop is None:
         raise ConfigError(f"{layout.title} has no cropped frames of its own", hint="Leave --cropped away")
+
+
+def _check_room(videos: Sequence[PlannedVideo], damages: Sequence[Damage]) -> None:
+    """Each damage needs an event of its own, or one would undo another."""
+    events = sum(len(video.emotions) for video in videos)
+    if len(damages) > events:
+        raise ConfigError(
+            f"{len(damages)} damages need as many clips, and there are {events}", hint=f"Give --clips {len(damages)}"
+        )
 
 
 def _draw(tasks: Sequence[Task], workers: int | None, progress: Progress) -> None:

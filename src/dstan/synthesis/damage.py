@@ -69,7 +69,8 @@ class Damage:
 DAMAGES: dict[str, Damage] = {
     damage.name: damage
     for damage in (
-        Damage("offset-past-end", "an offset beyond the last image", r"lost|past|beyond|outside", rows.offset_past_end),
+        Damage("offset-past-end", "an offset beyond the last image",
+               r"offset \d+ lies after the last image|offset \d+ fit neither", rows.offset_past_end),
         Damage("onset-after-offset", "an onset later than its offset", r"onset .* after", rows.onset_after_offset),
         Damage("apex-outside", "an apex later than its offset", r"apex .* is not among", rows.apex_outside),
         Damage("missing-apex", 'an apex written as "/"', r"no apex", rows.missing_apex),

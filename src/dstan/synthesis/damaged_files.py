@@ -46,9 +46,8 @@ def extra_folder(root: Path, event: CodedEvent) -> Path:
     named, below = _split(event)
     extra = named.with_name(named.name + named.name[-1])
     (root / extra / below).mkdir(parents=True, exist_ok=True)
-    for index in range(FEW):
-        name = event.video.image_name(index)
-        shutil.copyfile(root / named / below / name, root / extra / below / name)
+    for image in sorted((root / named / below).glob("*"))[:FEW]:
+        shutil.copyfile(image, root / extra / below / image.name)
     return root / extra
 
 

@@ -64,8 +64,11 @@ def read_task(path: Path) -> Task:
     tables = document["corpora"]
     if not isinstance(tables, Mapping) or not tables:
         raise ConfigError("corpora must hold a table for each corpus", where=path, hint="Write [corpora.casme2]")
+    name = str(document.get("name", path.stem))
+    if name in TASKS:
+        raise ConfigError(f"a task called {name} comes with dstan", where=path, hint="Give yours another name")
     sources = {corpus: _source(path, corpus, table, classes) for corpus, table in tables.items()}
-    return Task(str(document.get("name", path.stem)), classes, sources, tuple(sources) if len(sources) > 1 else ())
+    return Task(name, classes, sources, tuple(sources) if len(sources) > 1 else ())
 
 
 def _source(path: Path, corpus: str, table: Any, classes: tuple[str, ...]) -> Source:
@@ -79,7 +82,10 @@ def _source(path: Path, corpus: str, table: Any, classes: tuple[str, ...]) -> So
     for word, label in mapping.items():
         if label not in classes:
             raise ConfigError(f"{word!r} is mapped to {label!r}, not one of {', '.join(classes)}", where=where)
-    words = {_plain(word): str(label) for word, label in mapping.items()}
+    words: dict[str, str] = {}
+    for word, label in mapping.items():
+        if words.setdefault(_plain(word), str(label)) != label:
+            raise ConfigError(f"{word!r} is mapped twice, to {words[_plain(word)]!r} and {label!r}", where=where)
     dropped = tuple(map(_plain, _words(where, "dropped", table.get("dropped", []))))
     both = sorted(set(words) & set(dropped))
     if both:

@@ -71,7 +71,8 @@ def _casme2_5() -> Task:
 def _casme2_7() -> Task:
     numbers = {word: name for n, name in enumerate(_ROMAN, start=1) for word in (str(n), name.casefold())}
     expected = {"": _counts(_ROMAN, 25, 15, 99, 26, 20, 1, 69)}
-    return Task("casme2-7", _ROMAN, {"casme2": Source(_CLASS, numbers, expected=expected)})
+    origin = "CASME2-ObjectiveClasses.xlsx"
+    return Task("casme2-7", _ROMAN, {"casme2": Source(_CLASS, numbers, expected=expected, origin=origin)})
 
 
 def _samm_8() -> Task:
@@ -126,7 +127,8 @@ def _4dme_5() -> Task:
     """Take the clips that show one of the five; a clip may show several at once, and those are left out."""
     classes = ("positive", "negative", "surprise", "repression", "others")
     several = tuple("+".join(some) for number in (2, 3, 4, 5) for some in combinations(classes, number))
-    return Task("4dme-5", classes, {"4dme": Source("Labels", _same(*classes), several)})
+    origin = f"the columns {', '.join(name.capitalize() for name in classes)}: none of them is 1"
+    return Task("4dme-5", classes, {"4dme": Source("Labels", _same(*classes), several, origin=origin)})
 
 
 def _megc2019_3() -> Task:

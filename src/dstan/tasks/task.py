@@ -26,6 +26,8 @@ class Source:
         Clips of each class in a complete copy, for each edition of the coding table; "" stands for any edition.
     excluded
         Clips that the task leaves out by name, (subject, clip id), and why.
+    origin
+        Where the column comes from, if not from the coding table as it is.
     """
 
     column: str
@@ -33,10 +35,17 @@ class Source:
     dropped: tuple[str, ...] = ()
     expected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     excluded: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    origin: str = ""
 
     def counts_of(self, edition: str) -> Mapping[str, int]:
         """Return the clips of each class in a complete copy; empty where they are not known for that edition."""
         return self.expected.get(edition) or self.expected.get("", {})
+
+    def unknown_edition(self, edition: str) -> str:
+        """Say if the counts are known for other editions of the coding table only; "" if not."""
+        if not self.expected or self.counts_of(edition):
+            return ""
+        return f"knows the counts of a complete copy for the coding table of {', '.join(self.expected)}, not {edition}"
 
     def word(self, clip: Clip) -> str:
         """Return what the table says about a clip, in lower case and with single spaces."""
@@ -56,7 +65,8 @@ class Source:
         row = f" ({clip.annotation['Row']})" if "Row" in clip.annotation else ""
         word = self.word(clip)
         if not word:
-            raise ClipError(f"has no {self.column}{row}", where=clip)
+            origin = f", which comes from {self.origin}" if self.origin else ""
+            raise ClipError(f"has no {self.column}{origin}{row}", where=clip)
         if not self.mapping:
             return written
         if word in self.mapping:
@@ -107,22 +117,40 @@ def apply_task(clips: ClipSet, task: Task) -> ClipSet:
     Raises
     ------
     ConfigError
-        If the task does not serve one of the corpora.
+        If the task does not serve one of the corpora, or its annotation does not have the column that the task reads.
     """
-    for corpus in dict.fromkeys(clip.corpus for clip in clips):
-        if corpus not in task.sources:
-            raise ConfigError(f"task {task.name} does not serve the corpus {corpus}, only {', '.join(task.sources)}")
+    sources = {corpus: _source(clips, task, corpus) for corpus in dict.fromkeys(clip.corpus for clip in clips)}
     labelled: list[Clip] = []
     skipped: list[Skipped] = []
     for clip in clips:
         try:
-            labelled.append(replace(clip, label=task.sources[clip.corpus].class_of(clip)))
+            labelled.append(replace(clip, label=sources[clip.corpus].class_of(clip)))
         except ClipError as error:
             skipped.append(Skipped(*clip.key, stage="task", reason=error.what))
     classes = task.classes or tuple(sorted({clip.label for clip in labelled if clip.label is not None}))
     return replace(
         clips, clips=tuple(labelled), classes=classes, skipped=clips.skipped + tuple(skipped), task=task.name
     )
+
+
+def _source(clips: ClipSet, task: Task, corpus: str) -> Source:
+    """Return how a task reads a corpus, its column spelt as the annotation spells it."""
+    if corpus not in task.sources:
+        raise ConfigError(f"task {task.name} does not serve the corpus {corpus}, only {', '.join(task.sources)}")
+    source = task.sources[corpus]
+    columns = dict.fromkeys(name for clip in clips if clip.corpus == corpus for name in clip.annotation)
+    for name in columns:
+        if _plain(name) == _plain(source.column):
+            return replace(source, column=name)
+    raise ConfigError(
+        f"task {task.name} reads the column {source.column!r} of {corpus}, which is not there, only "
+        f"{', '.join(map(repr, columns))}",
+        hint=f"It comes from {source.origin}: put that into the corpus's folder" if source.origin else None,
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def differences(counts: Mapping[str, int], expected: Mapping[str, int]) -> str:
