@@ -187,6 +187,11 @@ def test_truth_that_is_missing_or_damaged_is_an_error(tmp_path):
 
 
 def test_sources_are_known_by_name():
-    assert [type(landmark_source(name)) for name in SOURCES] == [MediapipeSource, FileSource, CascadeSource, TruthSource]
+    assert [type(landmark_source(name)) for name in SOURCES] == [
+        MediapipeSource,
+        FileSource,
+        CascadeSource,
+        TruthSource,
+    ]
     with pytest.raises(UnknownNameError, match="mediapipe"):
         landmark_source("dlib")
