@@ -33,7 +33,7 @@ from dstan.preprocessing.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever the same recipe gives other numbers."""
 
 

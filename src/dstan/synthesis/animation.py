@@ -55,5 +55,5 @@ class Performance:
             before, gaze = gaze, Gaze(*(float(value) for value in self.motion.gaze[index]))
             face = face if gaze == before else painter.draw(gaze)
             maps, shade = self.warp.maps(self.motion.at(index), self.motion.head[index])
-            drawn = cv2.remap(face, maps, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            drawn = cv2.remap(face, maps, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
             yield self.sensor.record(np.asarray(drawn), shade, float(self.motion.light[index]))

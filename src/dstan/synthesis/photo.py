@@ -72,7 +72,7 @@ def animate_photo(
     cv2, frames = opencv(), []
     for index in range(n_frames):
         maps, shade = warp.maps(motion.at(index), motion.head[index] - motion.head[0])
-        drawn = cv2.remap(image, maps, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        drawn = cv2.remap(image, maps, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
         frames.append(sensor.record(drawn, shade, float(motion.light[index] / motion.light[0])))
     return frames
 

@@ -105,7 +105,7 @@ class Scene:
         face, warp = _at_rest(self.shot.person).astype(np.float32), self._performance.warp
         for index in range(self.shot.frames):
             maps, shade = warp.maps(self.motion.at(index), self.motion.head[index])
-            drawn = cv2.remap(face, maps, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            drawn = cv2.remap(face, maps, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
             noise = self.shot.noise * rng.standard_normal(drawn.shape[:2], dtype=np.float32)
             yield np.clip(np.rint(drawn * shade[..., None] + noise[..., None]), 0, 255).astype(np.uint8)
 
