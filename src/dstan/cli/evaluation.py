@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dstan.cli import options, output
-from dstan.cli.corpus import show_skipped
+from dstan.cli.preparation import show_skipped
 from dstan.errors import RunError
 
 if TYPE_CHECKING:

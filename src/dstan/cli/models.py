@@ -11,7 +11,7 @@ import typer
 
 from dstan._progress import Progress, silent
 from dstan.cli import options, output
-from dstan.cli.corpus import show_skipped
+from dstan.cli.preparation import show_skipped
 from dstan.errors import CorpusError, DstanError, ModelError
 
 if TYPE_CHECKING:

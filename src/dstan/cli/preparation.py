@@ -1,0 +1,127 @@
+"""The command that prepares: prepare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dstan._progress import Progress
+from dstan.cli import options, output
+from dstan.errors import CorpusError
+
+if TYPE_CHECKING:
+    from dstan.clips import ClipSet, Skipped
+    from dstan.preprocessing.cache import Cache
+    from dstan.preprocessing.recipe import Recipe
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel="Data")
+def prepare(
+    corpus: options.CorpusName,
+    root: options.Root = None,
+    methods: Annotated[
+        list[str] | None, typer.Option("--for", metavar="METHOD", help="For whom; may be repeated [default: dstan].")
+    ] = None,
+    task: options.Task = None,
+    coding: options.Coding = None,
+    frames: options.Frames = None,
+    corrections: options.Corrections = True,
+    config: options.Config = None,
+    assignments: options.Set = None,
+    cache: options.CacheRoot = None,
+    workers: options.Workers = None,
+    cluster: options.Cluster = None,
+    strict: options.Strict = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--contact-sheet",
+            metavar="FILE.png",
+            help="Draw each clip with its landmarks, crop, apex and flow; forty to a file, more in FILE-2.png and on.",
+        ),
+    ] = None,
+    clean: Annotated[
+        bool,
+        typer.Option(
+            "--clean",
+            help="Then remove from the cache what it holds of this corpus's frames under other recipes, or from before "
+            "frames or annotations changed; other corpora are left alone.",
+        ),
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Detect, align, interpolate and compute flow for every clip, once: later commands read the cache.
+
+    Example: `dstan prepare casme2 --root twin --set recipe.size=64`
+
+    To see what became of the clips: `dstan prepare casme2 --root twin --contact-sheet sheet.png`
+    """
+    from dstan.corpora import load_corpus
+    from dstan.preprocessing.cache import Cache, prepare_clips
+
+    made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
+    recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
+    clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames, corrections=corrections)
+    for text in clips.notes:
+        output.note(text)
+    store = Cache(cache)
+    with output.progress_bars() as progress:
+        for recipe in recipes.values():
+            clips = prepare_clips(
+                clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict
+            )
+        _check_any(clips)
+        sheets = _draw(clips, next(iter(recipes.values())), store, sheet, progress) if sheet else []
+    freed = None
+    if clean:
+        whole = load_corpus(corpus, root, task="", coding=coding, frames=frames, corrections=corrections)
+        freed = store.clean([*whole, *clips], recipes.values())
+    if as_json:
+        output.document(
+            {
+                "corpus": corpus,
+                "prepared": len(clips),
+                "recipes": recipes,
+                "cache": store.root,
+                "skipped": clips.skipped,
+                "contact_sheet": sheets,
+                "freed": freed,
+            }
+        )
+        return
+    output.say(f"{len(clips)} clips of {len(clips.subjects)} subjects are prepared in {store.root}")
+    if sheets:
+        output.say(f"To look at: {', '.join(map(str, sheets))}")
+    if freed is not None:
+        output.say(f"Removed {freed.entries} entries that this recipe does not use: {freed.bytes / 1e6:,.1f} MB freed")
+    show_skipped(clips.skipped)
+
+
+def _check_any(clips: ClipSet) -> None:
+    if not len(clips):
+        first = next(item for item in clips.skipped if item.stage == "prepare")
+        raise CorpusError(
+            f"not one clip could be prepared; the first: {first.reason}",
+            where="/".join((first.corpus, first.subject, first.clip_id)),
+        )
+
+
+def _draw(clips: ClipSet, recipe: Recipe, store: Cache, out: Path, progress: Progress) -> list[Path]:
+    from dstan.reports.contact_sheet import write_contact_sheet
+
+    corpora = ", ".join(dict.fromkeys(clip.corpus for clip in clips))
+    return write_contact_sheet(
+        clips, recipe, store, out, title=f"{corpora}: {len(clips)} prepared clips", progress=progress
+    )
+
+
+def show_skipped(skipped: Iterable[Skipped]) -> None:
+    """Warn of every clip that was left out for another reason than the task."""
+    for item in skipped:
+        if item.stage != "task":
+            output.warn(f"{item.corpus}/{item.subject}/{item.clip_id} was left out ({item.stage}): {item.reason}")
