@@ -168,3 +168,19 @@ def test_the_stable_points_of_a_box_are_those_of_the_average_face():
     right, left = points[:2].mean(axis=0), points[2:4].mean(axis=0)
     assert np.allclose((right + left) / 2, [59.5, 60.5], atol=0.1)
     assert np.allclose(left - right, [40, 0], atol=1e-3)
+
+
+def test_an_empty_line_and_points_in_one_place_are_frames_without_a_face(tmp_path):
+    line = " ".join(map(str, FACE.ravel()))
+    (tmp_path / "a.csv").write_text("\n".join([line, "", " ".join(["0"] * 136), line, ""]))
+    assert [position for position, _ in read_landmarks(tmp_path / "a.csv")] == [0, 3]
+
+
+def test_landmarks_of_another_size_are_an_error_of_that_clip(tmp_path):
+    (tmp_path / "EP01").mkdir()
+    for number in range(3):
+        Image.new("L", (320, 240)).save(tmp_path / "EP01" / f"{number}.png")
+    openface(tmp_path / "EP01.csv", [(k, 1, FACE + 3000) for k in range(3)])
+    wrong = clip(tmp_path / "EP01", files=list_images(tmp_path / "EP01"), fps=100)
+    with pytest.raises(FaceError, match=r"corpus/sub01/EP01: the face lies at .* outside of frames of 320 x 240"):
+        prepare_clip(wrong, Recipe(size=32, landmarks="file"))

@@ -181,3 +181,15 @@ def test_nothing_to_follow_is_no_motion_known(moving):
     _, frames, matrix = moving
     dark = np.zeros_like(frames[0])
     assert head_motion(follow([frames[0], dark, dark], matrix)) is None
+
+
+def test_a_face_lost_for_long_is_noticed_with_one_matrix_too(moving):
+    _, frames, matrix = moving
+    frames = np.repeat(warp(frames[0], matrix, SQUARE)[None], 40, axis=0)
+    assert measure(frames) == 0
+    short, long = frames.copy(), frames.copy()
+    short[12:16] = 128
+    long[14:20] = 128
+    assert measure(short) == pytest.approx(0, abs=0.05)
+    with pytest.raises(FaceError, match="lost in 6 frames in a row, 14 to 19"):
+        measure(long)

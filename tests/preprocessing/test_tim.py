@@ -88,8 +88,9 @@ def test_repeated_frames_do_no_harm():
 
 
 def test_times_are_read_linearly():
-    assert np.allclose(interpolate_times(np.array([0.0, 0.1, 0.4]), 5), [0, 0.05, 0.1, 0.25, 0.4])
-    assert interpolate_times(np.array([0.0, 0.1, 0.4]), 1).tolist() == [0.1]
+    assert np.allclose(interpolate_times(np.array([0.0, 0.1, 0.2]), 5), [0, 0.05, 0.1, 0.15, 0.2])
+    assert np.allclose(interpolate_times(np.array([0.0, 0.1, 0.4]), 5), [0, 0.1, 0.2, 0.3, 0.4])
+    assert interpolate_times(np.array([0.0, 0.1, 0.2]), 1).tolist() == [0.1]
 
 
 @pytest.mark.parametrize(("n", "n_out"), [(0, 3), (3, 0)])
@@ -129,3 +130,14 @@ def test_weights_apply_along_time_only():
     mixed = mix(frames, np.array([[0.5, 0.5], [1, 0], [0, 1]]))
     assert mixed.dtype == np.float32
     assert (mixed == np.stack([frames.mean(axis=0), frames[0], frames[1]])).all()
+
+
+def test_uneven_frames_are_read_at_equal_steps_of_time():
+    times = np.concatenate([np.arange(20) / 60, 19 / 60 + np.arange(1, 8) / 20])
+    ramp = times[:, None].astype(np.float32) * 100
+    read = interpolate(ramp, 10, times)[:, 0] / 100
+    np.testing.assert_allclose(np.diff(interpolate_times(times, 10)), times[-1] / 9, rtol=1e-9)
+    np.testing.assert_allclose(read, np.linspace(0, times[-1], 10), atol=0.01)
+    even = np.arange(27) / 60
+    assert (tim_matrix(27, 10, even) == tim_matrix(27, 10)).all()
+    assert (tim_matrix(27, 10, np.zeros(27)) == tim_matrix(27, 10)).all()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dstan.preprocessing.recipe import Recipe
 
 app = typer.Typer()
+WARNINGS = 5
+"""How many warnings about single clips are printed."""
 
 
 @app.command(rich_help_panel="Data")
@@ -62,21 +64,27 @@ def prepare(
     To see what became of the clips: `dstan prepare casme2 --root twin --contact-sheet sheet.png`
     """
     from dstan.corpora import load_corpus
-    from dstan.preprocessing.cache import Cache, prepare_clips
+    from dstan.preprocessing.cache import Cache, prepare_clips, read_done
+    from dstan.reports.contact_sheet import check_sheet
 
     made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
     recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
+    if sheet is not None:
+        check_sheet(sheet)
     clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames, corrections=corrections)
     for text in clips.notes:
         output.note(text)
     store = Cache(cache)
     with output.progress_bars() as progress:
-        for recipe in recipes.values():
-            clips = prepare_clips(
-                clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict
-            )
+        by_recipe = [
+            prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)
+            for recipe in recipes.values()
+        ]
+        failed = [item for some in by_recipe for item in some.skipped if item.stage == "prepare"]
+        clips = clips.without(dict.fromkeys(failed))
         _check_any(clips)
         sheets = _draw(clips, next(iter(recipes.values())), store, sheet, progress) if sheet else []
+    done = {str(clip): read_done(store.path(clip, recipe)) for recipe in recipes.values() for clip in clips}
     freed = None
     if clean:
         whole = load_corpus(corpus, root, task="", coding=coding, frames=frames, corrections=corrections)
@@ -91,6 +99,10 @@ def prepare(
                 "skipped": clips.skipped,
                 "contact_sheet": sheets,
                 "freed": freed,
+                "clips": {
+                    clip: {"head_motion": said.get("head_motion"), "warnings": said["warnings"]}
+                    for clip, said in done.items()
+                },
             }
         )
         return
@@ -98,8 +110,18 @@ def prepare(
     if sheets:
         output.say(f"To look at: {', '.join(map(str, sheets))}")
     if freed is not None:
-        output.say(f"Removed {freed.entries} entries that this recipe does not use: {freed.bytes / 1e6:,.1f} MB freed")
+        output.say(f"Removed {freed.entries} entries that this command does not use: {freed.bytes / 1e6:,.1f} MB freed")
     show_skipped(clips.skipped)
+    _show_warnings(done)
+
+
+def _show_warnings(done: Mapping[str, Mapping[str, Any]]) -> None:
+    """Warn of what was noticed in single clips: the first few of them."""
+    said = [f"{clip}: {warning}" for clip, about in done.items() for warning in about["warnings"]]
+    for text in said[:WARNINGS]:
+        output.warn(text)
+    if len(said) > WARNINGS:
+        output.warn(f"and {len(said) - WARNINGS} more, all of them with --json and in the report of an evaluation")
 
 
 def _check_any(clips: ClipSet) -> None:

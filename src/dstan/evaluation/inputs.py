@@ -180,14 +180,13 @@ def noted_of(inputs: Inputs) -> dict[str, Any]:
     ``warnings``, a list of ``{"clip", "warning"}`` with each sentence once a clip, and ``apex``, how many clips have
     their apex frame by which policy; absent where no recipe asked for an apex.
     """
-    from safetensors import safe_open
+    from dstan.preprocessing.cache import read_done
 
     found: dict[tuple[str, str], None] = {}
     apexes: dict[tuple[str, str], None] = {}
     for files in inputs.files.values():
         for clip, path in zip(inputs.clips, files, strict=True):
-            with safe_open(path, framework="numpy") as file:
-                done = json.loads((file.metadata() or {}).get("done", "{}"))
+            done = read_done(path)
             found |= {(str(clip), str(warning)): None for warning in done.get("warnings", ())}
             if "apex" in done:
                 apexes[str(clip), str(done["apex"]["policy"])] = None

@@ -176,6 +176,20 @@ class Cache:
         return self.root / stage / digest / owner_of(clip) / f"{identity}.safetensors"
 
 
+def read_done(path: Path) -> dict[str, Any]:
+    """Return what a prepared file says was done, from its header alone.
+
+    Parameters
+    ----------
+    path
+        See :meth:`Cache.path`.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return dict(json.loads((file.metadata() or {}).get("done", "{}")))
+
+
 def prepare_clips(
     clips: ClipSet,
     recipe: Recipe,

@@ -93,7 +93,8 @@ def read_landmarks(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
 
     With a header it needs ``x_0`` to ``x_67`` and ``y_0`` to ``y_67``, in any order and spacing and among any others;
     ``frame`` counts from 1 (from 0 where it is ever 0), and rows whose ``success`` is 0 hold no face. Without a header,
-    each line is the next frame: x and y of point 0, of point 1, and so on, separated by commas, semicolons or spaces.
+    each line is the next frame, an empty one a frame without a face: x and y of point 0, of point 1, and so on,
+    separated by commas, semicolons or spaces. Points that all coincide are no face.
 
     Parameters
     ----------
@@ -113,16 +114,18 @@ def read_landmarks(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FrameError(f"cannot be read: {error}", where=path, hint="Restore the file") from error
-    rows = [(number, _cells(line)) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not rows:
+    rows = [(number, _cells(line)) for number, line in enumerate("\n".join(lines).rstrip().split("\n"), start=1)]
+    if not any(cells for _, cells in rows):
         raise FrameError("is empty", where=path, hint=_FORMS)
     names = [name.lower() for name in rows[0][1]]
     headed = any(name and name[0].isalpha() and name != "nan" for name in names)
-    faces = _headed(path, names, rows[1:]) if headed else _plain(path, rows)
-    yield from ((position, face) for position, face in faces if np.isfinite(face).all())
+    faces = _headed(path, names, [row for row in rows[1:] if row[1]]) if headed else _plain(path, rows)
+    yield from ((position, face) for position, face in faces if np.isfinite(face).all() and _extent(face) > 0)
 
 
 def _cells(line: str) -> list[str]:
+    if not line.strip():
+        return []
     separator = next((mark for mark in (",", ";", "\t") if mark in line), None)
     cells = next(csv.reader([line], delimiter=separator)) if separator else line.split()
     return [cell.strip() for cell in cells]
@@ -145,7 +148,8 @@ def _headed(path: Path, names: list[str], rows: list[tuple[int, list[str]]]) -> 
 
 def _plain(path: Path, rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, Any]]:
     for position, (number, row) in enumerate(rows):
-        yield position, np.array(_numbers(path, number, row, 2 * 68), np.float32).reshape(68, 2)
+        if row:
+            yield position, np.array(_numbers(path, number, row, 2 * 68), np.float32).reshape(68, 2)
 
 
 def _numbers(path: Path, line: int, cells: list[str], wanted: int) -> list[float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from dstan._engine import single_thread
 from dstan.arrays import Matrix
 from dstan.clips import Clip, PreparedClip
-from dstan.errors import ClipError, DstanError, FrameError
+from dstan.errors import ClipError, DstanError, FaceError, FrameError
 from dstan.preprocessing._opencv import to_half
 from dstan.preprocessing.alignment import FIRST_FRAMES, first_face, fit_first_frames, stretch, transform, warp
 from dstan.preprocessing.apex import find_apex
@@ -129,7 +130,8 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
     matrices = None if motions is None else [undo(matrix, motion, recipe.shape) for motion in motions]
     frames, times, indices = _warp_all(clip, matrices or itertools.repeat(matrix), recipe.shape)
     if how == "rigid_first_frame":
-        done["head_motion"] = measure(frames)
+        with _naming(clip):
+            done["head_motion"] = measure(frames)
         warnings += warn_of_motion(done["head_motion"])
     if len(frames) == 1:
         warnings.append("it has one frame, which is repeated: nothing moves")
@@ -176,7 +178,7 @@ def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
     flow, flow_times = _flow(aligned, apex, recipe)
     return PreparedClip(
         clip=clip,
-        appearance=np.clip(interpolate(aligned.frames, recipe.steps), 0, 255),
+        appearance=np.clip(interpolate(aligned.frames, recipe.steps, aligned.times), 0, 255),
         flow=flow,
         appearance_times=None if aligned.times is None else interpolate_times(aligned.times, recipe.steps),
         flow_times=flow_times,
@@ -214,7 +216,7 @@ def _flow(aligned: Aligned, apex: int, recipe: Recipe) -> tuple[NDArray[np.float
     """Return the fields and the seconds of their second frames."""
     times, n = aligned.times, len(aligned.frames)
     alone = recipe.pairs == "onset-apex"
-    weights = pick([0, apex], n) if alone else tim_matrix(n, recipe.steps + 1)
+    weights = pick([0, apex], n) if alone else tim_matrix(n, recipe.steps + 1, times)
     if times is not None:
         weights = average(weights, times, recipe.temporal_average)
     frames = np.clip(mix(aligned.frames, weights), 0, 255)
@@ -244,22 +246,37 @@ def _source(recipe: Recipe) -> LandmarkSource:
 def _residual(clip: Clip, matrix: Matrix, shape: tuple[int, int]) -> tuple[float | None, Motion | None]:
     """Return how far the head moves, and what to undo of it in each frame; nothing within the dead zone."""
     motions = follow((frame.pixels for frame in _same_size(clip)), to_square(matrix, shape))
-    try:
+    with _naming(clip):
         return head_motion(motions), steady(motions)
-    except DstanError as error:
-        error.where = error.where or str(clip)
-        raise
 
 
 def _fit(clip: Clip, recipe: Recipe, source: LandmarkSource) -> tuple[Matrix, NDArray[np.float32], int]:
     first = [frame.pixels for frame in itertools.islice(read_clip(clip, colour=True), FIRST_FRAMES)]
     found = source.landmarks(clip, first)
-    try:
+    with _naming(clip):
         matrix = fit_first_frames(found.points, recipe.shape)
+        _check_in_view(matrix, recipe.shape, first[0].shape)
+    return matrix, transform(first_face(found.points), matrix), found.faces
+
+
+def _check_in_view(matrix: Matrix, shape: tuple[int, int], frame: tuple[int, ...]) -> None:
+    """See that the middle of the crop lies in the frame: landmarks of a file may be those of another size."""
+    middle = np.linalg.solve(matrix[:, :2], np.array([shape[1] / 2, shape[0] / 2]) - matrix[:, 2])
+    if not (0 <= middle[0] < frame[1] and 0 <= middle[1] < frame[0]):
+        raise FaceError(
+            f"the face lies at ({middle[0]:.0f}, {middle[1]:.0f}), outside of frames of {frame[1]} x {frame[0]}",
+            hint="Landmarks must be in pixels of these very frames",
+        )
+
+
+@contextmanager
+def _naming(clip: Clip) -> Iterator[None]:
+    """Say of which clip an error is."""
+    try:
+        yield
     except DstanError as error:
         error.where = error.where or str(clip)
         raise
-    return matrix, transform(first_face(found.points), matrix), found.faces
 
 
 def _warp_all(

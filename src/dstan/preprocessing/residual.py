@@ -73,7 +73,9 @@ def head_motion(motions: Motion) -> float | None:
 
 
 def measure(frames: NDArray[np.float32]) -> float | None:
-    """Measure how far the head has moved in frames that one matrix aligned, from a few of them at half the size.
+    """Measure how far the head has moved in frames that one matrix aligned, from some of them at half the size.
+
+    So many frames are looked at that a face that is lost for longer than can be bridged is noticed; then all are.
 
     Parameters
     ----------
@@ -83,10 +85,19 @@ def measure(frames: NDArray[np.float32]) -> float | None:
     Returns
     -------
     As :func:`head_motion`.
+
+    Raises
+    ------
+    FaceError
+        If the face is lost in more than :data:`LONGEST_GAP` frames in a row.
     """
-    positions = np.unique(np.linspace(0, len(frames) - 1, _SAMPLES + 1).round().astype(np.int64))
+    steps = max(_SAMPLES, -(-(len(frames) - 1) // (LONGEST_GAP + 1)))
+    some = np.unique(np.linspace(0, len(frames) - 1, steps + 1).round().astype(np.int64))
     matrix = to_square(np.eye(2, 3), (frames.shape[1], frames.shape[2]), _SAMPLE_SIDE)
-    return head_motion(follow(frames[positions], matrix, _SAMPLE_SIDE))
+    motions = follow(frames[some], matrix, _SAMPLE_SIDE)
+    if np.isnan(motions).any():
+        motions = bridge(follow(frames, matrix, _SAMPLE_SIDE))
+    return head_motion(motions)
 
 
 def warn_of_motion(pixels: float | None) -> list[str]:
@@ -147,8 +158,7 @@ def bridge(values: NDArray[np.float64], longest: int = LONGEST_GAP) -> NDArray[n
             raise FaceError(
                 f"the face is lost in {stop - start} frames in a row, {start} to {stop - 1} of those read; "
                 f"{longest} can be bridged",
-                hint="Look whether it is covered or turned away there; leave the clip out, or use "
-                "--set recipe.alignment=rigid_first_frame",
+                hint="Look whether it is covered or turned away there, and leave the clip out or shorten it",
             )
     if not lost.any():
         return values

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from dstan.errors import ShapeError
 
+UNEVEN = 0.05
+"""Share of their mean by which the gaps between frames may differ and still count as even."""
 
-def tim_matrix(n_in: int, n_out: int) -> NDArray[np.float64]:
+
+def tim_matrix(n_in: int, n_out: int, times: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """Compute the matrix that TIM applies along time.
 
     For linearly independent frames the graph embedding of [1]_ is inverted exactly, and what remains is the DCT-II
@@ -22,6 +25,9 @@ def tim_matrix(n_in: int, n_out: int) -> NDArray[np.float64]:
         Frames given, at least one.
     n_out
         Frames wanted, at least one.
+    times
+        (n_in,) seconds of the frames given. Where their gaps are uneven, the curve is read at equal steps of time; by
+        default, and where they are even, at equal steps of frames.
 
     Returns
     -------
@@ -39,7 +45,7 @@ def tim_matrix(n_in: int, n_out: int) -> NDArray[np.float64]:
     """
     if n_in < 1 or n_out < 1:
         raise ShapeError(f"TIM needs at least one frame in and one out, not {n_in} and {n_out}")
-    here = np.pi * (_positions(n_in, n_out)[:, None] + 0.5) / n_in
+    here = np.pi * (_positions(n_in, n_out, times)[:, None] + 0.5) / n_in
     there = np.pi * (np.arange(n_in) + 0.5) / n_in
     return (_cosines(here - there, n_in) + _cosines(here + there, n_in)) / (2 * n_in)
 
@@ -51,7 +57,9 @@ def _cosines(angle: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     return np.where(vanishes, 2.0 * n - 1, np.sin((n - 0.5) * angle) / np.where(vanishes, 1.0, half))
 
 
-def interpolate(frames: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
+def interpolate(
+    frames: NDArray[np.float32], n_frames: int, times: NDArray[np.float64] | None = None
+) -> NDArray[np.float32]:
     """Resample a clip to a fixed length with the temporal interpolation model (TIM).
 
     TIM interpolates and does not smooth: a long clip is sampled, and a value may overshoot those around it.
@@ -62,6 +70,8 @@ def interpolate(frames: NDArray[np.float32], n_frames: int) -> NDArray[np.float3
         (n, ...) frames, landmarks or anything else that runs along time, at least one.
     n_frames
         Frames wanted, at least one.
+    times
+        (n,) seconds of the frames, see :func:`tim_matrix`.
 
     Returns
     -------
@@ -76,9 +86,9 @@ def interpolate(frames: NDArray[np.float32], n_frames: int) -> NDArray[np.float3
     ----------
     .. [1] Z. Zhou et al., "An image-based visual speech animation system", IEEE TCSVT 22(10), 2012.
     """
-    if len(frames) == n_frames:
+    if len(frames) == n_frames and not _uneven(times):
         return np.asarray(frames, dtype=np.float32).copy()
-    return mix(frames, tim_matrix(len(frames), n_frames))
+    return mix(frames, tim_matrix(len(frames), n_frames, times))
 
 
 def average(weights: NDArray[np.float64], times: NDArray[np.float64], width: float) -> NDArray[np.float64]:
@@ -138,11 +148,21 @@ def mix(frames: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np
 
 def interpolate_times(times: NDArray[np.float64], n_frames: int) -> NDArray[np.float64]:
     """Return the seconds at which :func:`interpolate` reads the curve, by linear interpolation between the frames."""
-    return np.interp(_positions(len(times), n_frames), np.arange(len(times)), times)
+    return np.interp(_positions(len(times), n_frames, times), np.arange(len(times)), times)
 
 
-def _positions(n_in: int, n_out: int) -> NDArray[np.float64]:
+def _positions(n_in: int, n_out: int, times: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """Return where the frames wanted lie, in frames given, counted from 0."""
-    if n_out == 1:
-        return np.array([(n_in - 1) / 2])
-    return np.linspace(0.0, n_in - 1.0, n_out)
+    even = np.array([(n_in - 1) / 2]) if n_out == 1 else np.linspace(0.0, n_in - 1.0, n_out)
+    if times is None or not _uneven(times):
+        return even
+    wanted = times[0] + (times[-1] - times[0]) * even / (n_in - 1)
+    return np.interp(wanted, times, np.arange(n_in))
+
+
+def _uneven(times: NDArray[np.float64] | None) -> bool:
+    """Tell whether the rate of frames varies; times that do not rise tell nothing."""
+    if times is None or len(times) < 3:
+        return False
+    gaps = np.diff(times)
+    return bool((gaps > 0).all() and np.ptp(gaps) > UNEVEN * gaps.mean())

@@ -28,6 +28,20 @@ _COLUMNS = {"first": "first frame", "crop": "aligned", "apex": "apex", "flow": "
 _WARNING = "#8a4b00"
 
 
+def check_sheet(out: Path) -> None:
+    """See that a contact sheet can be written under a name.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither PNG nor JPEG, or its folder is not there.
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"{out.name} is neither .png nor .jpg", hint="For example --contact-sheet sheet.png")
+    if not out.absolute().parent.is_dir():
+        raise ConfigError(f"there is no folder {out.absolute().parent}", hint="Make it first")
+
+
 def write_contact_sheet(
     clips: Sequence[Clip], recipe: Recipe, cache: Cache, out: Path, *, title: str = "", progress: Progress = silent
 ) -> list[Path]:
@@ -59,8 +73,7 @@ def write_contact_sheet(
     ClipError
         If a clip cannot be used.
     """
-    if out.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{out.name} is neither .png nor .jpg", hint="For example --contact-sheet sheet.png")
+    check_sheet(out)
     files = []
     pages = [clips[start : start + ROWS] for start in range(0, len(clips), ROWS)]
     for number, page in enumerate(pages, start=1):

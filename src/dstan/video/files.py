@@ -177,7 +177,7 @@ def read_video(path: Path, start: int, stop: int | None, colour: bool, where: ob
     A part that begins late is entered at the key frame before it, so that what lies before that is not decoded.
     """
     entry = _entry(path, start, where) if start else None
-    index, zero, time = 0, None, math.nan
+    index, zero, time, shown = 0, None, math.nan, 0.0
     with _opened(path, where) as (container, stream):
         pictures = _decoded(container, stream, where)
         if entry is not None:
@@ -185,13 +185,15 @@ def read_video(path: Path, start: int, stop: int | None, colour: bool, where: ob
             index, zero = start, entry.zero
         for picture in pictures:
             time = math.nan if picture.time is None else picture.time
+            shown = float((picture.duration or 0) * picture.time_base) if picture.time_base else 0.0
             zero = time if zero is None else zero
             if stop is not None and index >= stop:
                 return
             if index >= start:
                 yield Frame(index, time - zero, _pixels(picture, colour))
             index += 1
-        _check_end(container, stream, time, where)
+        if stop is None or index < stop:
+            _check_end(container, stream, time + shown, where)
     if stop is not None and index < stop:
         raise FrameError(
             f"the video ends early: {index} frames, but {stop} are needed",
@@ -243,7 +245,7 @@ def _from(entry: _Entry, pictures: Iterator[Any], container: InputContainer, str
 
 
 def _check_end(container: InputContainer, stream: VideoStream, last: float, where: object) -> None:
-    """Compare the last frame's time with the duration that the header of a file without sound declares."""
+    """Compare the end of the last frame with the duration that the header of a file without sound declares."""
     if container.duration is None or len(container.streams) > 1:
         return
     missing = (container.duration + (container.start_time or 0)) / 1e6 - last

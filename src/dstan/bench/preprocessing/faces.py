@@ -1,7 +1,7 @@
 """Drawn faces whose displacement is known in every pixel, at any strength, to a hundredth of a pixel.
 
-OpenCV interpolates in steps of 1/32 px, and expressions here may be smaller than that, so each portrait is enlarged four
-times by splines, and read linearly.
+OpenCV interpolates in steps of 1/32 px, and expressions here may be smaller than that, so each portrait is enlarged
+four times by splines, and read linearly.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ MEASURES = (
     "background, px",
     "strain error, 1/1000",
 )
+NOTHING = "no motion at all"
+"""The row of an estimate that is zero everywhere: what is not better than that has not seen the motion."""
 TIMES = np.arange(CLIP_FRAMES) / FPS
 PAIRS = {"adjacent": ((2, 3), (5, 6)), "onset": ((0, 2), (0, 5)), "onset-apex": ((0, APEX),)}
 """Pairs of frames that are compared: of the clip after TIM, or of the clip itself for the last."""
@@ -84,6 +86,8 @@ def flow_tables(
             face = Face(person, expression, size)
             for peak in peaks:
                 for noise, width, pair in _pairs(face, person, peak, noises, averages):
+                    if not width:
+                        found[pair.pairs, noise, peak, NOTHING].append(measure(np.zeros_like(pair.truth), pair.truth))
                     for algorithm in algorithms:
                         name = f"{algorithm}, averaged over {width:g} s" if width else algorithm
                         scores = measure(compute_flow(pair.first, pair.second, algorithm), pair.truth)
@@ -110,7 +114,7 @@ def measure(estimate: NDArray[np.float32], truth: NDArray[np.float32]) -> NDArra
         [
             error[face].mean(),
             error[moves].mean(),
-            np.degrees(angle).mean(),
+            np.degrees(angle).mean() if e.any() else np.nan,
             (e * t).sum() / (t * t).sum(),
             np.sqrt((estimate[rests] ** 2).sum(axis=1).mean()),
             1000 * strain[face].mean(),
