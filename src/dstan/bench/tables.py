@@ -25,17 +25,20 @@ class Plot:
     Parameters
     ----------
     x, y
-        Columns along and up; bars where ``x`` holds words, lines on two logarithmic axes where it holds numbers.
+        Columns along and up; bars where ``x`` holds words, lines where it holds numbers.
     series
         The column that tells lines apart; "" for one line.
     panels
         The columns that tell panels apart.
+    scale
+        Of both axes of lines: "log" or "linear".
     """
 
     x: str
     y: str
     series: str = ""
     panels: tuple[str, ...] = ()
+    scale: str = "log"
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,8 @@ def _draw(table: Table, plot: Plot, file: Path) -> None:
         axis.set_axis_off()
     handles, labels = axes.flat[0].get_legend_handles_labels()
     if plot.series:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
+        ncols = min(len(labels), 4 if across > 1 else 2)
+        figure.legend(handles, labels, loc="outside lower center", ncols=ncols, frameon=False)
     figure.savefig(file)
 
 
@@ -159,7 +163,7 @@ def _panel(axis: Axes, table: Table, plot: Plot) -> None:
         axis.invert_yaxis()
         axis.set_xlabel(plot.y)
         return
-    axis.set(xscale="log", yscale="log", xlabel=plot.x, ylabel=plot.y)
+    axis.set(xscale=plot.scale, yscale=plot.scale, xlabel=plot.x, ylabel=plot.y)
     _ticks(axis, table.column(plot.x))
     axis.grid(True, color="#d5dae0", linewidth=0.6)
 
