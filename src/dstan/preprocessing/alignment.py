@@ -115,11 +115,12 @@ def transform(points: NDArray[Any], matrix: Matrix) -> NDArray[np.float32]:
     return moved
 
 
-def warp(frame: NDArray[Any], matrix: Matrix, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Resample a frame once, by Lanczos interpolation over 8 x 8 pixels; outside of it the border is repeated.
+def warp(frame: NDArray[Any], matrix: Matrix, shape: tuple[int, int], *, steady: bool = True) -> NDArray[np.float32]:
+    """Resample a frame once; outside of it the border is repeated.
 
-    OpenCV reads in steps of 1/32 px; its cubic kernel shows smaller shifts than .25 px up to a fifth too large,
-    Lanczos's a tenth at most.
+    One matrix for a clip reads every frame at the same places between pixels, so its cubic interpolation does not touch
+    motion. Where each frame has its own matrix it does: OpenCV's cubic kernel shows smaller shifts than .25 px up to a
+    fifth too large, Lanczos's (8 x 8 pixels, slower) a tenth at most. Both read in steps of 1/32 px.
 
     Where the crop is smaller than the face, the frame is first smoothed just enough that nothing aliases.
 
@@ -131,6 +132,8 @@ def warp(frame: NDArray[Any], matrix: Matrix, shape: tuple[int, int]) -> NDArray
         (2, 3) from pixels of the frame to pixels of the crop.
     shape
         Height and width of the crop.
+    steady
+        Whether all frames of the clip have this matrix.
 
     Returns
     -------
@@ -147,7 +150,8 @@ def warp(frame: NDArray[Any], matrix: Matrix, shape: tuple[int, int]) -> NDArray
         )
     shifted = matrix.copy()
     shifted[:, 2] += matrix[:, :2] @ (left, top)
-    warped = cv2.warpAffine(image, shifted, shape[::-1], flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    flags = cv2.INTER_CUBIC if steady else cv2.INTER_LANCZOS4
+    warped = cv2.warpAffine(image, shifted, shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(np.clip(warped, 0, 255), dtype=np.float32)
 
 

@@ -7,7 +7,7 @@ precision whether or not they pass through the cache, so that cached and fresh n
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -128,7 +128,7 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
     if how == "rigid_residual":
         done["head_motion"], motions = _residual(clip, matrix, recipe.shape)
     matrices = None if motions is None else [undo(matrix, motion, recipe.shape) for motion in motions]
-    frames, times, indices = _warp_all(clip, matrices or itertools.repeat(matrix), recipe.shape)
+    frames, times, indices = _warp_all(clip, matrices or [matrix], recipe.shape)
     if how == "rigid_first_frame":
         with _naming(clip):
             done["head_motion"] = measure(frames)
@@ -280,14 +280,15 @@ def _naming(clip: Clip) -> Iterator[None]:
 
 
 def _warp_all(
-    clip: Clip, matrices: Iterable[Matrix], shape: tuple[int, int]
+    clip: Clip, matrices: Sequence[Matrix], shape: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None, list[int]]:
-    """Return the frames, their seconds from the first, and their positions in the source."""
+    """Return the frames, each by its own matrix or all by one, their seconds from the first, and their positions."""
+    steady = len(matrices) == 1
     halves: list[NDArray[np.float16]] = []
     times: list[float] = []
     indices: list[int] = []
-    for frame, matrix in zip(_same_size(clip), matrices, strict=False):
-        halves.append(to_half(warp(frame.pixels, matrix, shape)))
+    for frame, matrix in zip(_same_size(clip), itertools.cycle(matrices), strict=False):
+        halves.append(to_half(warp(frame.pixels, matrix, shape, steady=steady)))
         times.append(frame.time)
         indices.append(frame.index)
     seconds = np.array(times) - times[0]
