@@ -115,12 +115,12 @@ def transform(points: NDArray[Any], matrix: Matrix) -> NDArray[np.float32]:
     return moved
 
 
-def warp(frame: NDArray[Any], matrix: Matrix, shape: tuple[int, int], *, steady: bool = True) -> NDArray[np.float32]:
-    """Resample a frame once; outside of it the border is repeated.
+def warp(frame: NDArray[Any], matrix: Matrix, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Resample a frame once, by cubic interpolation; outside of it the border is repeated.
 
-    One matrix for a clip reads every frame at the same places between pixels, so its cubic interpolation does not touch
-    motion. Where each frame has its own matrix it does: OpenCV's cubic kernel shows smaller shifts than .25 px up to a
-    fifth too large, Lanczos's (8 x 8 pixels, slower) a tenth at most. Both read in steps of 1/32 px.
+    OpenCV reads in steps of 1/32 px, and its cubic kernel shows shifts below .25 px up to a fifth too large. With one
+    matrix for a clip every frame is read at the same places between pixels, and motion is not touched; with a matrix
+    for each frame some hundredths of a pixel remain.
 
     Where the crop is smaller than the face, the frame is first smoothed just enough that nothing aliases.
 
@@ -132,8 +132,6 @@ def warp(frame: NDArray[Any], matrix: Matrix, shape: tuple[int, int], *, steady:
         (2, 3) from pixels of the frame to pixels of the crop.
     shape
         Height and width of the crop.
-    steady
-        Whether all frames of the clip have this matrix.
 
     Returns
     -------
@@ -150,8 +148,7 @@ def warp(frame: NDArray[Any], matrix: Matrix, shape: tuple[int, int], *, steady:
         )
     shifted = matrix.copy()
     shifted[:, 2] += matrix[:, :2] @ (left, top)
-    flags = cv2.INTER_CUBIC if steady else cv2.INTER_LANCZOS4
-    warped = cv2.warpAffine(image, shifted, shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.warpAffine(image, shifted, shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(np.clip(warped, 0, 255), dtype=np.float32)
 
 

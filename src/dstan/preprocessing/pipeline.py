@@ -283,12 +283,11 @@ def _warp_all(
     clip: Clip, matrices: Sequence[Matrix], shape: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None, list[int]]:
     """Return the frames, each by its own matrix or all by one, their seconds from the first, and their positions."""
-    steady = len(matrices) == 1
     halves: list[NDArray[np.float16]] = []
     times: list[float] = []
     indices: list[int] = []
     for frame, matrix in zip(_same_size(clip), itertools.cycle(matrices), strict=False):
-        halves.append(to_half(warp(frame.pixels, matrix, shape, steady=steady)))
+        halves.append(to_half(warp(frame.pixels, matrix, shape)))
         times.append(frame.time)
         indices.append(frame.index)
     seconds = np.array(times) - times[0]
