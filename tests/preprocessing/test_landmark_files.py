@@ -74,6 +74,15 @@ def test_of_several_faces_the_largest_is_used(tmp_path):
     assert np.allclose(found.points[0, list(MESH_TO_68)], FACE)
 
 
+def test_the_face_chosen_first_is_followed(tmp_path):
+    other = FACE + 600
+    rows = [(0, 1, FACE * 1.01), (0, 1, other), (1, 1, FACE), (1, 1, other * 1.02), (2, 1, other), (2, 1, FACE)]
+    openface(tmp_path / "EP01.csv", rows)
+    found = FileSource().landmarks(clip(tmp_path / "EP01"), blank(3))
+    assert np.allclose(found.points[:, list(MESH_TO_68)], [FACE * 1.01, FACE, FACE], atol=1e-3)
+    assert found.faces == 2
+
+
 def test_where_a_file_is_looked_for(tmp_path):
     folder, own = tmp_path / "data" / "sub01" / "EP01.x", tmp_path / "mine"
     (own / "sub01").mkdir(parents=True)

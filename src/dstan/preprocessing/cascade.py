@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dstan.clips import Clip
 from dstan.errors import FaceError, MissingDependencyError
 from dstan.preprocessing._opencv import opencv
-from dstan.preprocessing.landmarks import MESH_POINTS, STABLE, STABLE_POINTS, Landmarks
+from dstan.preprocessing.landmarks import MESH_POINTS, STABLE, STABLE_POINTS, Landmarks, choose_face
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,15 @@ class CascadeSource:
         """Find the box in each frame."""
         cv2, cascade = opencv(), _cascade()
         points = np.full((len(frames), MESH_POINTS, 2), np.nan, dtype=np.float32)
-        most = 0
+        most, before = 0, None
         for index, frame in enumerate(frames):
             grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
             side = round(_SMALLEST * min(grey.shape))
             boxes = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=6, minSize=(side, side))
             most = max(most, len(boxes))
             if len(boxes):
-                points[index, list(STABLE_POINTS)] = points_in_box(max(boxes, key=lambda box: float(box[2])))
+                before = choose_face([points_in_box(box) for box in boxes], before)
+                points[index, list(STABLE_POINTS)] = before
         if most == 0:
             raise FaceError(
                 f"the cascade found no face in its first {len(frames)} frames",

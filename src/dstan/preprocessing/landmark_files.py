@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dstan.clips import Clip
 from dstan.errors import FaceError, FrameError
-from dstan.preprocessing.landmarks import MESH_POINTS, MESH_TO_68, Landmarks
+from dstan.preprocessing.landmarks import MESH_POINTS, MESH_TO_68, Landmarks, choose_face
 from dstan.video import is_video
 
 _COLUMNS = (*(f"x_{k}" for k in range(68)), *(f"y_{k}" for k in range(68)))
@@ -39,24 +39,25 @@ class FileSource:
         self.folder = folder
 
     def landmarks(self, clip: Clip, frames: Sequence[NDArray[np.uint8]]) -> Landmarks:
-        """Read the points of the frames from the clip's onset on; of several faces in a frame the largest is used."""
+        """Read the points of the frames from the clip's onset on; of several faces the largest is followed."""
         path, onset = landmark_file(clip, self.folder), clip.onset or 0
-        wanted = range(onset, onset + len(frames))
-        points = np.full((len(frames), MESH_POINTS, 2), np.nan, dtype=np.float32)
-        seen = np.zeros(len(frames), dtype=np.int64)
+        faces: list[list[NDArray[np.float32]]] = [[] for _ in frames]
         for position, face in read_landmarks(path):
-            if position in wanted:
-                mine = points[position - onset]
-                seen[position - onset] += 1
-                if not _extent(mine[list(MESH_TO_68)]) > _extent(face):
-                    mine[list(MESH_TO_68)] = face
-        if not seen.any():
+            if 0 <= position - onset < len(frames):
+                faces[position - onset].append(face)
+        points = np.full((len(frames), MESH_POINTS, 2), np.nan, dtype=np.float32)
+        before = None
+        for mine, seen in zip(points, faces, strict=True):
+            if seen:
+                before = choose_face(seen, before)
+                mine[list(MESH_TO_68)] = before
+        if before is None:
             raise FaceError(
                 f"{path} holds no face in frames {onset} to {onset + len(frames) - 1}, counted from 0",
                 where=clip,
                 hint="Frames are counted as in the whole folder or video, the first being 1 in the column frame",
             )
-        return Landmarks(points, int(seen.max()))
+        return Landmarks(points, max(map(len, faces)))
 
 
 def landmark_file(clip: Clip, folder: Path | None = None) -> Path:

@@ -26,6 +26,8 @@ from dstan.errors import FaceError, FrameError, MissingDependencyError
 log = logging.getLogger(__name__)
 
 MESH_POINTS = 468
+MOST_FACES = 5
+"""Faces that are looked for in a frame, so that the largest is among them."""
 
 
 class StablePoint(NamedTuple):
@@ -114,15 +116,15 @@ class MediapipeSource:
     def landmarks(self, clip: Clip, frames: Sequence[NDArray[np.uint8]]) -> Landmarks:
         """Find the mesh in each frame, by tracking from the one before."""
         points = np.full((len(frames), MESH_POINTS, 2), np.nan, dtype=np.float32)
-        most, centre = 0, None
-        with _quiet(), _face_mesh()(static_image_mode=False, max_num_faces=2, refine_landmarks=False) as mesh:
+        most, before = 0, None
+        with _quiet(), _face_mesh()(static_image_mode=False, max_num_faces=MOST_FACES, refine_landmarks=False) as mesh:
             for index, frame in enumerate(frames):
                 found = mesh.process(np.ascontiguousarray(frame)).multi_face_landmarks or ()
                 faces = [_pixels(face, frame.shape) for face in found]
                 most = max(most, len(faces))
                 if faces:
-                    points[index] = _choose(faces, centre)
-                    centre = points[index].mean(axis=0)
+                    before = choose_face(faces, before)
+                    points[index] = before
         if most == 0:
             raise FaceError(
                 f"no face was found in its first {len(frames)} frames",
@@ -232,11 +234,19 @@ def _pixels(face: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return (unit * (shape[1], shape[0]) - 0.5).astype(np.float32)
 
 
-def _choose(faces: list[NDArray[np.float32]], centre: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Take the largest face, or later the one nearest to where it was."""
-    if centre is None:
+def choose_face(faces: Sequence[NDArray[np.float32]], before: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Take the largest of several faces, or later the one nearest to where it was.
+
+    Parameters
+    ----------
+    faces
+        (n, 2) points of each, at least one face.
+    before
+        The points of the face in an earlier frame; None in the first.
+    """
+    if before is None:
         return max(faces, key=lambda points: float(np.prod(np.ptp(points, axis=0))))
-    return min(faces, key=lambda points: float(np.linalg.norm(points.mean(axis=0) - centre)))
+    return min(faces, key=lambda points: float(np.linalg.norm(points.mean(axis=0) - before.mean(axis=0))))
 
 
 _ONE_AT_A_TIME = threading.Lock()

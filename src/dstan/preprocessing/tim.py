@@ -114,10 +114,12 @@ def average(weights: NDArray[np.float64], times: NDArray[np.float64], width: flo
     Raises
     ------
     ShapeError
-        If the width is negative.
+        If the width is negative, or the times fall.
     """
     if width < 0:
         raise ShapeError(f"frames are averaged over 0 seconds or more, not {width}")
+    if (np.diff(times) < 0).any():
+        raise ShapeError("the times of the frames fall, so they have no order to be averaged in")
     nearness: list[NDArray[np.float64]] = []
     total = np.ones(len(times))
     for apart in range(1, len(times) if width > 0 else 1):
