@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dstan.bench.preprocessing.alignment import alignment_figures
 from dstan.bench.preprocessing.scene import Scene, Shot
@@ -91,7 +92,7 @@ def test_what_remains_after_the_correction_is_little_motion(tmp_path, moving):
     scene = moving[0]
     clip = scene.write(tmp_path / "clip")
     frames = align_clip(clip, RESIDUAL, Known(scene)).frames
-    assert measure(frames) < 0.15
+    assert measure(frames)[0] < 0.15
     assert derive(align_clip(clip, RESIDUAL, Known(scene)), clip, RESIDUAL).flow.shape == (9, 2, 224, 224)
 
 
@@ -100,7 +101,7 @@ def test_motion_means_the_same_at_every_size(moving, shape):
     scene, frames, _ = moving
     matrix = fit_first_frames(scene.landmarks()[:5], shape)
     crops = np.stack([warp(frame, matrix, shape) for frame in frames])
-    assert measure(crops) == pytest.approx(4.2, abs=0.5)
+    assert measure(crops)[0] == pytest.approx(4.2, abs=0.5)
     corners = template_points(SQUARE) @ to_square(np.eye(2, 3), SQUARE, 112)[:, :2].T
     assert np.allclose(corners + to_square(np.eye(2, 3), SQUARE, 112)[:, 2], template_points((112, 112)))
 
@@ -156,7 +157,7 @@ def test_a_clip_whose_face_is_lost_is_named(tmp_path, moving):
     clip = scene.write(tmp_path / "clip")
     for name in clip.files[5:12]:
         Image.fromarray(np.full((480, 640, 3), 90, np.uint8)).save(clip.path / name)
-    with pytest.raises(FaceError, match="scene/1/clip: the face is lost in 7 frames"):
+    with pytest.raises(FaceError, match="scene/1/clip: the face is lost or cannot be followed in 7 frames"):
         align_clip(clip, RESIDUAL, Known(scene))
 
 
@@ -183,13 +184,22 @@ def test_nothing_to_follow_is_no_motion_known(moving):
     assert head_motion(follow([frames[0], dark, dark], matrix)) is None
 
 
-def test_a_face_lost_for_long_is_noticed_with_one_matrix_too(moving):
+def test_a_face_that_cannot_be_followed_for_long_is_noticed_with_one_matrix_too(moving):
     _, frames, matrix = moving
     frames = np.repeat(warp(frames[0], matrix, SQUARE)[None], 40, axis=0)
-    assert measure(frames) == 0
+    assert measure(frames) == (0, [])
     short, long = frames.copy(), frames.copy()
     short[12:16] = 128
     long[14:20] = 128
-    assert measure(short) == pytest.approx(0, abs=0.05)
-    with pytest.raises(FaceError, match="lost in 6 frames in a row, 14 to 19"):
-        measure(long)
+    assert measure(short) == (pytest.approx(0, abs=0.05), [])
+    assert measure(long) == (pytest.approx(0, abs=0.05), [(14, 20)])
+
+
+def test_with_one_matrix_a_clip_is_left_out_only_where_no_face_is_found(tmp_path):
+    clip = Scene(Shot(1, frames=24)).write(tmp_path / "clip")
+    for name in clip.files[8:16]:
+        Image.new("RGB", (640, 480), (128, 128, 128)).save(clip.path / name)
+    with pytest.raises(FaceError, match=r"lost or cannot be followed in 8 frames|no face was found"):
+        align_clip(clip, Recipe())
+
+    assert len(align_clip(clip, Recipe(), Known(Scene(Shot(1, frames=24)))).frames) == 24

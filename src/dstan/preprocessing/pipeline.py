@@ -27,7 +27,7 @@ from dstan.preprocessing.flow import flow_sequence
 from dstan.preprocessing.landmarks import LandmarkSource, landmark_source
 from dstan.preprocessing.magnification import magnify
 from dstan.preprocessing.recipe import FITTED, Recipe
-from dstan.preprocessing.residual import follow, head_motion, measure, steady, to_square, warn_of_motion
+from dstan.preprocessing.residual import bridge, follow, head_motion, measure, steady, to_square, warn_of_motion
 from dstan.preprocessing.tim import average, interpolate, interpolate_times, mix, pick, tim_matrix
 from dstan.preprocessing.tracking import Motion, undo
 from dstan.video import Frame, check_range, read_clip
@@ -130,8 +130,9 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
     matrices = None if motions is None else [undo(matrix, motion, recipe.shape) for motion in motions]
     frames, times, indices = _warp_all(clip, matrices or [matrix], recipe.shape)
     if how == "rigid_first_frame":
-        with _naming(clip):
-            done["head_motion"] = measure(frames)
+        done["head_motion"], doubtful = measure(frames)
+        for first_lost, end in doubtful:
+            _check_face(clip, source or _source(recipe), first_lost, end)
         warnings += warn_of_motion(done["head_motion"])
     if len(frames) == 1:
         warnings.append("it has one frame, which is repeated: nothing moves")
@@ -257,6 +258,20 @@ def _fit(clip: Clip, recipe: Recipe, source: LandmarkSource) -> tuple[Matrix, ND
         matrix = fit_first_frames(found.points, recipe.shape)
         _check_in_view(matrix, recipe.shape, first[0].shape)
     return matrix, transform(first_face(found.points), matrix), found.faces
+
+
+def _check_face(clip: Clip, source: LandmarkSource, start: int, stop: int) -> None:
+    """Ask for the face where it could not be followed; it may only have changed, or blinked.
+
+    Raises
+    ------
+    FaceError
+        If there is none in more frames in a row than can be bridged.
+    """
+    part = replace(clip, onset=(clip.onset or 0) + start, offset=(clip.onset or 0) + stop - 1)
+    points = source.landmarks(part, [frame.pixels for frame in read_clip(part, colour=True)]).points
+    with _naming(clip):
+        bridge(points[:, ~np.isnan(points).all(axis=(0, 2))].astype(np.float64))
 
 
 def _check_in_view(matrix: Matrix, shape: tuple[int, int], frame: tuple[int, ...]) -> None:

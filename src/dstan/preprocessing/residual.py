@@ -72,10 +72,11 @@ def head_motion(motions: Motion) -> float | None:
     return float(np.sqrt(square.mean()) * eye_distance((SIDE, SIDE)))
 
 
-def measure(frames: NDArray[np.float32]) -> float | None:
+def measure(frames: NDArray[np.float32]) -> tuple[float | None, list[tuple[int, int]]]:
     """Measure how far the head has moved in frames that one matrix aligned, from some of them at half the size.
 
-    So many frames are looked at that a face that is lost for longer than can be bridged is noticed; then all are.
+    So many frames are looked at that no stretch in which the face cannot be followed is missed if it is longer than
+    can be bridged; where there may be one, all frames are looked at.
 
     Parameters
     ----------
@@ -84,20 +85,23 @@ def measure(frames: NDArray[np.float32]) -> float | None:
 
     Returns
     -------
-    As :func:`head_motion`.
-
-    Raises
-    ------
-    FaceError
-        If the face is lost in more than :data:`LONGEST_GAP` frames in a row.
+    As :func:`head_motion`, and the stretches, first position and the one after the last: a covered face, one that
+    left the picture, or one that merely changed too much to be followed.
     """
     steps = max(_SAMPLES, -(-(len(frames) - 1) // (LONGEST_GAP + 1)))
     some = np.unique(np.linspace(0, len(frames) - 1, steps + 1).round().astype(np.int64))
     matrix = to_square(np.eye(2, 3), (frames.shape[1], frames.shape[2]), _SAMPLE_SIDE)
     motions = follow(frames[some], matrix, _SAMPLE_SIDE)
     if np.isnan(motions).any():
-        motions = bridge(follow(frames, matrix, _SAMPLE_SIDE))
-    return head_motion(motions)
+        motions = follow(frames, matrix, _SAMPLE_SIDE)
+    return head_motion(motions), [run for run in lost_runs(motions) if run[1] - run[0] > LONGEST_GAP]
+
+
+def lost_runs(values: NDArray[np.floating[Any]]) -> list[tuple[int, int]]:
+    """Return the runs of entries that hold NaN, (n, ...), as first position and the one after the last."""
+    lost = np.isnan(values.reshape(len(values), -1)).any(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]])))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def warn_of_motion(pixels: float | None) -> list[str]:
@@ -152,12 +156,11 @@ def bridge(values: NDArray[np.float64], longest: int = LONGEST_GAP) -> NDArray[n
         If more are.
     """
     lost = np.isnan(values.reshape(len(values), -1)).any(axis=1)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], lost, [False]])))
-    for start, stop in edges.reshape(-1, 2):
+    for start, stop in lost_runs(values):
         if stop - start > longest:
             raise FaceError(
-                f"the face is lost in {stop - start} frames in a row, {start} to {stop - 1} of those read; "
-                f"{longest} can be bridged",
+                f"the face is lost or cannot be followed in {stop - start} frames in a row, {start} to {stop - 1} of "
+                f"those read; {longest} can be bridged",
                 hint="Look whether it is covered or turned away there, and leave the clip out or shorten it",
             )
     if not lost.any():
