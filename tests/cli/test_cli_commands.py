@@ -246,3 +246,17 @@ def test_what_belongs_to_no_corpus_is_named(run: Run, arguments: list[str], mess
     done = run("evaluate", "majority", *arguments, "--cache", "cache", "--workers", "0", "--device", "cpu", *SETTINGS)
     assert done.exit_code in (1, 2)
     assert message in done.stderr
+
+
+def test_what_each_recipe_has_to_say_of_a_clip_is_told(run: Run, home: Path) -> None:
+    rows = (home / "data" / "clips.csv").read_text().replace(",100\n", ",\n")
+    (home / "data" / "no-rate.csv").write_text(rows)
+    command = ("prepare", "folder", "--root", "data/no-rate.csv", "--cache", "cache-3", "--workers", "0", *SETTINGS)
+    document = json.loads(run(*command, "--for", "dstan", "--for", "stan-a", "--json").stdout)
+    assert len(document["clips"]) == 6
+    for about in document["clips"].values():
+        assert sum("frame rate is unknown" in warning for warning in about["warnings"]) == 1
+        assert len(about["head_motion"]) == len(document["recipes"])
+    said = run(*command).stderr
+    assert said.count("frame rate is unknown") == 5
+    assert "and 1 more" in said

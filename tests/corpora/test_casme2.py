@@ -318,3 +318,11 @@ def test_a_task_names_the_table_that_its_column_comes_from(tmp_path):
     casme2(tmp_path)
     with pytest.raises(ConfigError, match=r"reads the column 'Objective Classes'.*CASME2-ObjectiveClasses\.xlsx"):
         load_corpus("casme2", tmp_path, task="casme2-7")
+
+
+def test_a_lost_onset_among_other_frames_is_told(tmp_path):
+    root = casme2(tmp_path)
+    for number in (46, 53):
+        (root / "CASME2_RAW_selected" / "sub01" / "EP02_01f" / f"img{number}.jpg").unlink()
+    (line,) = said(survey(root), "warning")
+    assert line.endswith("frames 46, 53 are lost")

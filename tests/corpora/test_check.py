@@ -155,3 +155,14 @@ def test_a_check_says_what_it_read(tmp_path):
     report = check_corpus("casme2", casme2(tmp_path, tree="Cropped", prefix="reg_img"))
     assert report.source == "CASME2-coding-20140508.xlsx, cropped frames"
     assert report.task == "casme2-5"
+
+
+def test_what_a_task_drops_is_no_error_however_its_column_is_spelt(tmp_path):
+    task = tmp_path / "valence.toml"
+    task.write_text(
+        'classes = ["bad", "good"]\n[corpora.casme2]\ncolumn = "estimated_emotion"\ndropped = ["others"]\n'
+        'mapping = {disgust = "bad", sadness = "bad", happiness = "good"}\n'
+    )
+    report = check_corpus("casme2", casme2(tmp_path / "copy"), task=str(task))
+    assert report.ok, report.findings
+    assert (report.counts["bad"], report.counts["good"]) == (2, 1)

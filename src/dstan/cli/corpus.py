@@ -48,14 +48,16 @@ def corpora(
 def _declared(corpus: Corpus) -> dict[str, Any]:
     """Return what a corpus declares and whether a copy is here."""
     from dstan.corpora import find_copy
-    from dstan.tasks import TASKS
+    from dstan.tasks import tasks_of
 
     shown = {key: value for key, value in vars(corpus).items() if key not in ("survey", "people")}
     copy = find_copy(corpus.name)
-    return {**shown, "tasks": [name for name, task in TASKS.items() if corpus.name in task.sources], "copy": copy}
+    return {**shown, "tasks": tasks_of(corpus.name), "copy": copy}
 
 
 def _show_corpora(rows: Sequence[Mapping[str, Any]]) -> None:
+    from dstan.corpora.whereabouts import settings_file
+
     columns = ("corpus", "clips", "subjects", "fps", "tasks", "copy here")
     cells = [
         (row["name"], *(_number(row[key]) for key in ("clips", "subjects", "fps")), ", ".join(row["tasks"]),
@@ -70,7 +72,7 @@ def _show_corpora(rows: Sequence[Mapping[str, Any]]) -> None:
                 output.say(f"  {label:<8} {row[key]}")
     output.say()
     output.say("All about one: dstan corpora NAME. Where copies lie: DSTAN_<CORPUS>_ROOT, or [corpora] in", "dim")
-    output.say(f"{_settings_file()}; a command's --root goes before both.", "dim")
+    output.say(f"{settings_file()}; a command's --root goes before both.", "dim")
 
 
 def _show_corpus(row: Mapping[str, Any]) -> None:
@@ -95,12 +97,6 @@ def _show_corpus(row: Mapping[str, Any]) -> None:
         output.say(f"- {quirk}")
 
 
-def _settings_file() -> Path:
-    from dstan.corpora.whereabouts import settings_file
-
-    return settings_file()
-
-
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
@@ -118,14 +114,12 @@ def tasks(as_json: options.Json = False) -> None:
     if as_json:
         output.document(TASKS)
         return
-    rows = []
-    for name, task in TASKS.items():
-        for corpus, source in task.sources.items():
-            editions = source.expected or {"": {}}
-            for edition, counts in editions.items():
-                classes = ", ".join(f"{label} {counts[label]}" if counts else label for label in task.classes)
-                total = str(sum(counts.values())) if counts else ""
-                rows.append((name, f"{corpus} {edition}".strip(), total, classes or "the labels that occur"))
+    rows = [
+        (name, f"{corpus} {edition}".strip(), _number(clips), classes)
+        for name, task in TASKS.items()
+        for corpus in task.sources
+        for edition, clips, classes in task.expects(corpus)
+    ]
     output.table(("task", "corpus", "clips", "classes"), rows, numbers=("clips",))
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dstan._progress import Progress
 from dstan.cli import options, output
-from dstan.errors import CorpusError
 
 if TYPE_CHECKING:
     from dstan.clips import ClipSet, Skipped
@@ -64,7 +63,7 @@ def prepare(
     To see what became of the clips: `dstan prepare casme2 --root twin --contact-sheet sheet.png`
     """
     from dstan.corpora import load_corpus
-    from dstan.preprocessing.cache import Cache, prepare_clips, read_done
+    from dstan.preprocessing.cache import Cache, check_any, prepare_clips, read_done
     from dstan.reports.contact_sheet import check_sheet
 
     made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
@@ -82,9 +81,10 @@ def prepare(
         ]
         failed = [item for some in by_recipe for item in some.skipped if item.stage == "prepare"]
         clips = clips.without(dict.fromkeys(failed))
-        _check_any(clips)
+        check_any(clips)
         sheets = _draw(clips, next(iter(recipes.values())), store, sheet, progress) if sheet else []
-    done = {str(clip): read_done(store.path(clip, recipe)) for recipe in recipes.values() for clip in clips}
+    done = {str(clip): [read_done(store.path(clip, recipe)) for recipe in recipes.values()] for clip in clips}
+    said = {clip: list(dict.fromkeys(text for one in ways for text in one["warnings"])) for clip, ways in done.items()}
     freed = None
     if clean:
         whole = load_corpus(corpus, root, task="", coding=coding, frames=frames, corrections=corrections)
@@ -100,8 +100,8 @@ def prepare(
                 "contact_sheet": sheets,
                 "freed": freed,
                 "clips": {
-                    clip: {"head_motion": said.get("head_motion"), "warnings": said["warnings"]}
-                    for clip, said in done.items()
+                    clip: {"head_motion": [one.get("head_motion") for one in ways], "warnings": said[clip]}
+                    for clip, ways in done.items()
                 },
             }
         )
@@ -112,25 +112,16 @@ def prepare(
     if freed is not None:
         output.say(f"Removed {freed.entries} entries that this command does not use: {freed.bytes / 1e6:,.1f} MB freed")
     show_skipped(clips.skipped)
-    _show_warnings(done)
+    _show_warnings(said)
 
 
-def _show_warnings(done: Mapping[str, Mapping[str, Any]]) -> None:
+def _show_warnings(said: Mapping[str, Sequence[str]]) -> None:
     """Warn of what was noticed in single clips: the first few of them."""
-    said = [f"{clip}: {warning}" for clip, about in done.items() for warning in about["warnings"]]
-    for text in said[:WARNINGS]:
+    lines = [f"{clip}: {warning}" for clip, warnings in said.items() for warning in warnings]
+    for text in lines[:WARNINGS]:
         output.warn(text)
-    if len(said) > WARNINGS:
-        output.warn(f"and {len(said) - WARNINGS} more, all of them with --json and in the report of an evaluation")
-
-
-def _check_any(clips: ClipSet) -> None:
-    if not len(clips):
-        first = next(item for item in clips.skipped if item.stage == "prepare")
-        raise CorpusError(
-            f"not one clip could be prepared; the first: {first.reason}",
-            where="/".join((first.corpus, first.subject, first.clip_id)),
-        )
+    if len(lines) > WARNINGS:
+        output.warn(f"and {len(lines) - WARNINGS} more, all of them with --json and in the report of an evaluation")
 
 
 def _draw(clips: ClipSet, recipe: Recipe, store: Cache, out: Path, progress: Progress) -> list[Path]:

@@ -18,7 +18,7 @@ from dstan.corpora.loading import task_for
 from dstan.corpora.registry import CORPORA
 from dstan.corpora.whereabouts import root_of
 from dstan.errors import ClipError, FrameError
-from dstan.tasks import Task, apply_task, differences
+from dstan.tasks import Task, apply_task, differences, source_of
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _check_video(survey: Survey, clips: Sequence[Clip], deep: bool) -> int:
 
 def _check_classes(survey: Survey, corpus: Corpus, task: Task, counts: dict[str, int]) -> dict[str, int]:
     """Count the clips of each class of a task, and tell of words that it does not know."""
-    source = task.sources[corpus.name]
+    source = source_of(survey.clips, task, corpus.name) if survey.clips else task.sources[corpus.name]
     labelled = apply_task(ClipSet(tuple(survey.clips)), task)
     by_key = {clip.key: clip for clip in survey.clips}
     for item in labelled.skipped:

@@ -13,7 +13,7 @@ from dstan.corpora.corpus import Corpus, Options, Survey
 from dstan.corpora.registry import CORPORA
 from dstan.corpora.whereabouts import root_of
 from dstan.errors import ConfigError, CorpusError
-from dstan.tasks import TASKS, Task, apply_task, differences, find_task
+from dstan.tasks import TASKS, Task, apply_task, differences, find_task, tasks_of
 
 _log = logging.getLogger(__name__)
 
@@ -151,10 +151,9 @@ def task_for(corpus: Corpus, task: str | None) -> Task:
     """
     chosen = TASKS[corpus.default_task] if task is None else find_task(task)
     if corpus.name not in chosen.sources:
-        others = [other.name for other in TASKS.values() if corpus.name in other.sources]
         raise ConfigError(
             f"task {chosen.name} does not serve the corpus {corpus.name}, only {', '.join(chosen.sources)}",
-            hint=f"Tasks of {corpus.name}: {', '.join(others) or 'none'}",
+            hint=f"Tasks of {corpus.name}: {', '.join(tasks_of(corpus.name)) or 'none'}",
         )
     return chosen
 

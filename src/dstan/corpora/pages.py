@@ -11,7 +11,7 @@ from dstan.corpora.corpus import Corpus
 from dstan.corpora.corrections import Correction, corrections_of
 from dstan.corpora.registry import CORPORA
 from dstan.corpora.whereabouts import variable
-from dstan.tasks import TASKS, Task
+from dstan.tasks import TASKS, Task, tasks_of
 
 _MADE = "<!-- Made by make docs from the corpus's declaration: change that, not this page. -->"
 
@@ -82,17 +82,14 @@ def _commands(corpus: Corpus) -> str:
 
 
 def _tasks(corpus: Corpus) -> str:
-    rows = [row for task in TASKS.values() if corpus.name in task.sources for row in _task_rows(corpus, task)]
+    rows = [row for name in tasks_of(corpus.name) for row in _task_rows(corpus, TASKS[name])]
     return _table(("task", "reads", "coding table", "clips", "classes"), rows)
 
 
 def _task_rows(corpus: Corpus, task: Task) -> Iterable[tuple[object, ...]]:
-    source = task.sources[corpus.name]
     name = f"`{task.name}`" + (" (the default)" if task.name == corpus.default_task else "")
-    for edition, counts in (source.expected or {"": {}}).items():
-        classes = ", ".join(f"{label} {counts[label]}" if counts else label for label in task.classes)
-        total = sum(counts.values()) if counts else ""
-        yield name, source.column, edition, total, classes or "the labels that occur"
+    for edition, clips, classes in task.expects(corpus.name):
+        yield name, task.sources[corpus.name].column, edition, clips, classes
 
 
 def _corrections(corrections: Sequence[Correction]) -> str:

@@ -17,12 +17,14 @@ from dstan.clips import Clip
 from dstan.corpora import places
 from dstan.corpora.corpus import Options, Survey
 from dstan.corpora.corrections import corrections_of
-from dstan.corpora.frames import Span, locate, numbered_images, ranges
+from dstan.corpora.frames import Span, locate, ranges
 from dstan.corpora.tables import Row, Table, read_table, whole_number
 from dstan.corpora.trees import Shape, Tree, choose_tree
-from dstan.errors import ClipError, FrameError
+from dstan.errors import ClipError
 from dstan.facs import parse_action_units
 
+COUNTED = "Frames counted"
+"""A clip whose table counts otherwise than its files are numbered has this in its annotation."""
 UNITS = "Action Units"
 """Every clip's annotation holds the coded action units under this name, whatever the table calls them."""
 
@@ -202,11 +204,12 @@ class TableReader:
         asked = [whole_number(cells[name]) if name else None for name in (columns.onset, columns.apex, columns.offset)]
         try:
             files = self._files(folder, tree)
-            span = locate(self.numbers(files, cells), *asked)
+            numbered = self.numbers(files, cells)
+            span = locate(numbered, *asked)
         except ClipError as error:
             raise type(error)(error.what, where=error.where or entry, hint=error.hint) from error
-        self._tell_ends(survey, entry, list(self.numbers(files, cells)))
-        self._tell_span(survey, entry, span)
+        self._tell_ends(survey, entry, list(files), list(numbered))
+        self._tell_span(survey, entry, span, list(numbered))
         outside = len(files) - (span.offset - span.onset + 1)
         if tree.cropped and outside:
             stretch = f"onset {asked[0]} to offset {asked[2]}"
@@ -222,7 +225,8 @@ class TableReader:
             offset=span.offset,
             fps=self.fps_of(cells),
             cropped=tree.cropped,
-            annotation=self._annotation(survey, entry, span),
+            annotation=self._annotation(survey, entry, span)
+            | ({} if numbered is files else {COUNTED: "from the clip's start"}),
         )
 
     def _annotation(self, survey: Survey, entry: Entry, span: Span) -> dict[str, str]:
@@ -287,14 +291,13 @@ class TableReader:
             survey.tell("note", folder, "the coding table has no row for this folder", "It is not used")
 
     def _files(self, folder: Path, tree: Tree) -> dict[int, str]:
-        files = numbered_images(folder, tree.shape.frame)
-        if not files:
-            example = Path(tree.shape.example).name
-            raise FrameError(f"no frames: looked for images like {example} in {folder}", hint="Unpack the corpus again")
-        return files
+        return tree.shape.images(folder)
 
-    def _tell_ends(self, survey: Survey, entry: Entry, numbers: Sequence[int]) -> None:
-        """Tell of an onset before the first image and of an offset after the last one."""
+    def _tell_ends(self, survey: Survey, entry: Entry, own: Sequence[int], numbers: Sequence[int]) -> None:
+        """Tell of an onset before the first image and of an offset after the last one.
+
+        ``own`` are the numbers in the images' names, ``numbers`` those that the table speaks of.
+        """
         onset, offset = (whole_number(entry.cells[name]) for name in (self.columns.onset, self.columns.offset))
         hint = "The clip is used as far as its images go; correct the row, or unpack the clip again"
         if onset is not None and onset < numbers[0]:
@@ -302,9 +305,9 @@ class TableReader:
         if offset is not None and offset > numbers[-1]:
             survey.tell("warning", entry, f"the offset {offset} lies after the last image, {numbers[-1]}", hint)
 
-    def _tell_span(self, survey: Survey, entry: Entry, span: Span) -> None:
-        onset, offset = (whole_number(entry.cells[name]) for name in (self.columns.onset, self.columns.offset))
-        inside = [(first, last) for first, last in span.lost if first != onset and last != offset]
+    def _tell_span(self, survey: Survey, entry: Entry, span: Span, numbers: Sequence[int]) -> None:
+        """Tell of frames that are lost between images, and of an apex that is missing."""
+        inside = [(first, last) for first, last in span.lost if numbers[0] < first and last < numbers[-1]]
         if inside:
             survey.tell(
                 "warning",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dstan.corpora.corpus import Corpus, Survey
 from dstan.corpora.frames import Span
@@ -42,8 +42,8 @@ class _Reader(TableReader):
         match = _SUBJECT.fullmatch(cells["Subject"])
         return f"{int(match[1]):03d}" if match else ""
 
-    def _tell_span(self, survey: Survey, entry: Entry, span: Span) -> None:
-        super()._tell_span(survey, entry, span)
+    def _tell_span(self, survey: Survey, entry: Entry, span: Span, numbers: Sequence[int]) -> None:
+        super()._tell_span(survey, entry, span, numbers)
         duration = whole_number(entry.cells.get(_DURATION, ""))
         onset, offset = (whole_number(entry.cells[name]) for name in (self.columns.onset, self.columns.offset))
         if duration is None or onset is None or offset is None or duration == offset - onset + 1:

@@ -14,9 +14,9 @@ from pathlib import Path
 from dstan.clips import Clip
 from dstan.corpora import places
 from dstan.corpora.corpus import Corpus, Options, Survey
-from dstan.corpora.frames import locate, numbered_images, ranges
+from dstan.corpora.frames import locate, ranges
 from dstan.corpora.trees import Shape, Tree, choose_tree
-from dstan.errors import ClipError, ConfigError, FrameError
+from dstan.errors import ClipError, ConfigError
 
 PEOPLE = "smic"
 """SMIC and SMIC-E film the same people."""
@@ -102,12 +102,7 @@ class _Reader:
         if len(same) > 1:
             folders = ", ".join(str(item.path.relative_to(tree.path)) for item in same)
             raise ClipError(f"{len(same)} folders have its name: {folders}", hint="Remove the wrong ones")
-        files = numbered_images(found.path, tree.shape.frame)
-        if not files:
-            example = Path(tree.shape.example).name
-            raise FrameError(
-                f"no frames: looked for images like {example} in {found.path}", hint="Unpack the corpus again"
-            )
+        files = tree.shape.images(found.path)
         span = locate(files, min(files), None, max(files))
         annotation = {"Emotion": found.emotion}
         if span.lost:

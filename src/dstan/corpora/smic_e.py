@@ -57,9 +57,6 @@ class _Reader(TableReader):
         number = subject.removeprefix("s")
         return f"s{number.zfill(2)}" if number.isdigit() else subject, cells["Filename"]
 
-    def alike(self, name: str) -> str:
-        return unpadded(super().alike(name))
-
     def _entries(self, survey: Survey, table: Table) -> Iterable[Entry]:
         rows = tuple(event for row in table.rows for event in self._events(survey, table, row))
         return super()._entries(survey, replace(table, rows=rows))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from dstan.corpora import places
 from dstan.corpora.corpus import Survey
-from dstan.errors import CorpusError, CorpusNotFoundError
+from dstan.corpora.frames import numbered_images
+from dstan.errors import CorpusError, CorpusNotFoundError, FrameError
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,20 @@ class Shape:
     tree: re.Pattern[str] | None = None
     second: re.Pattern[str] | None = None
     parts: re.Pattern[str] | None = None
+
+    def images(self, folder: Path) -> dict[int, str]:
+        """Return the images of a clip's folder by their numbers.
+
+        Raises
+        ------
+        FrameError
+            If there is none, or as :func:`~dstan.corpora.frames.numbered_images`.
+        """
+        files = numbered_images(folder, self.frame)
+        if not files:
+            example = Path(self.example).name
+            raise FrameError(f"no frames: looked for images like {example} in {folder}", hint="Unpack the corpus again")
+        return files
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,12 @@ start; copies of one corpus differ in that, and even clips of one copy. The file
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from dstan.clips import Clip
 from dstan.corpora.corpus import Options, Survey
-from dstan.corpora.reading import Entry, TableReader
+from dstan.corpora.reading import COUNTED, Entry, TableReader
 from dstan.corpora.tables import whole_number
 from dstan.corpora.trees import Tree
-
-COUNTED = "Frames counted"
-"""A clip whose frames were numbered anew has this in its annotation."""
 
 
 def in_step(frames: Mapping[int, str], onset: int | None, offset: int | None) -> Mapping[int, str]:
@@ -78,20 +73,8 @@ class TrimmedReader(TableReader):
         self._tell_folder(survey, entry, "/".join(found[0].parts[-len(parts) :]))
         return found[0]
 
-    def _clip(self, survey: Survey, tree: Tree, entry: Entry, used: dict[Path, Entry]) -> Clip:
-        clip = super()._clip(survey, tree, entry, used)
-        own = self._files(clip.path, tree)
-        numbers = self.numbers(own, entry.cells)
-        self._tell_fit(survey, entry, list(own), list(numbers))
-        if numbers is own:
-            return clip
-        return replace(clip, annotation={**clip.annotation, COUNTED: "from the clip's start"})
-
-    def _tell_ends(self, survey: Survey, entry: Entry, numbers: Sequence[int]) -> None:
-        """Leave it to what knows both ways of counting."""
-
-    def _tell_fit(self, survey: Survey, entry: Entry, own: list[int], numbers: list[int]) -> None:
-        """Tell where a clip's frames and its annotation do not go together."""
+    def _tell_ends(self, survey: Survey, entry: Entry, own: Sequence[int], numbers: Sequence[int]) -> None:
+        """Tell where a clip's frames and its annotation do not go together, whichever way they are counted."""
         onset, offset = (int(float(entry.cells[name])) for name in (self.columns.onset, self.columns.offset))
         if onset < numbers[0] or offset > numbers[-1]:
             survey.tell(

@@ -19,7 +19,6 @@ from dstan import _atomic
 from dstan._progress import Progress
 from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.config import digest_of
-from dstan.errors import CorpusError
 from dstan.preprocessing.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -92,19 +91,14 @@ def prepare_inputs(
     CorpusError
         If no clip can be used.
     """
-    from dstan.preprocessing.cache import Cache, prepare_clips
+    from dstan.preprocessing.cache import Cache, check_any, prepare_clips
 
     cache = Cache() if cache is None else cache
     clips = replace(clips, classes=_classes(clips, classes or clips.classes))
     distinct = {recipe.digest(): recipe for recipe in recipes}
     for recipe in distinct.values():
         clips = prepare_clips(clips, recipe, cache, workers=workers, cluster=cluster, progress=progress, strict=strict)
-    if not len(clips):
-        first = next(item for item in clips.skipped if item.stage == "prepare")
-        raise CorpusError(
-            f"not one clip could be prepared; the first: {first.reason}",
-            where="/".join((first.corpus, first.subject, first.clip_id)),
-        )
+    check_any(clips)
     files = {key: tuple(cache.path(clip, recipe) for clip in clips) for key, recipe in distinct.items()}
     return Inputs(clips, files, _digest(clips, sorted(distinct)))
 

@@ -25,7 +25,7 @@ from dstan._engine import run_tasks
 from dstan._progress import Progress, silent
 from dstan.clips import Clip, ClipSet, Key, PreparedClip, Skipped
 from dstan.config import digest_of
-from dstan.errors import ClipError, DstanError
+from dstan.errors import ClipError, CorpusError, DstanError
 from dstan.preprocessing._opencv import to_half
 from dstan.preprocessing.identity import identity_of, identity_of_truth, owner_of
 from dstan.preprocessing.pipeline import Aligned, prepare_clip
@@ -174,6 +174,22 @@ class Cache:
     def _entry(self, stage: str, digest: str, clip: Clip, recipe: Recipe, more: list[Any]) -> Path:
         identity = digest_of([FORMAT, *identity_of(clip), identity_of_truth(clip, recipe), *more])
         return self.root / stage / digest / owner_of(clip) / f"{identity}.safetensors"
+
+
+def check_any(clips: ClipSet) -> None:
+    """See that some clip could be prepared.
+
+    Raises
+    ------
+    CorpusError
+        If none could; the first one's reason is told.
+    """
+    if not len(clips):
+        first = next(item for item in clips.skipped if item.stage == "prepare")
+        raise CorpusError(
+            f"not one clip could be prepared; the first: {first.reason}",
+            where="/".join((first.corpus, first.subject, first.clip_id)),
+        )
 
 
 def read_done(path: Path) -> dict[str, Any]:

@@ -112,11 +112,11 @@ def read_landmarks(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
         If the file cannot be read or understood; the message names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FrameError(f"cannot be read: {error}", where=path, hint="Restore the file") from error
-    rows = [(number, _cells(line)) for number, line in enumerate("\n".join(lines).rstrip().split("\n"), start=1)]
-    if not any(cells for _, cells in rows):
+    rows = [(number, _cells(line)) for number, line in enumerate(lines, start=1)]
+    if not rows:
         raise FrameError("is empty", where=path, hint=_FORMS)
     names = [name.lower() for name in rows[0][1]]
     headed = any(name and name[0].isalpha() and name != "nan" for name in names)

@@ -117,8 +117,9 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
     how, warnings = _alignment(clip, recipe)
     done: dict[str, Any] = {"alignment": how, "landmarks": None, "faces": None}
     motions, landmarks = None, None
+    source = source or _source(recipe)
     if how in FITTED:
-        matrix, landmarks, faces = _fit(clip, recipe, source or _source(recipe))
+        matrix, landmarks, faces = _fit(clip, recipe, source)
         done |= {"landmarks": recipe.landmarks, "faces": faces}
         if faces > 1:
             warnings.append(f"{faces} faces in view: the largest was used")
@@ -132,7 +133,7 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
     if how == "rigid_first_frame":
         done["head_motion"], doubtful = measure(frames)
         for first_lost, end in doubtful:
-            _check_face(clip, source or _source(recipe), first_lost, end)
+            _check_face(clip, source, first_lost, end)
         warnings += warn_of_motion(done["head_motion"])
     if len(frames) == 1:
         warnings.append("it has one frame, which is repeated: nothing moves")

@@ -5,7 +5,7 @@ class of each word in it, the words that it leaves out on purpose, and the count
 """
 
 from dstan.tasks.custom import find_task, read_task
-from dstan.tasks.known import TASKS
-from dstan.tasks.task import Source, Task, apply_task, differences
+from dstan.tasks.known import TASKS, tasks_of
+from dstan.tasks.task import Source, Task, apply_task, differences, source_of
 
-__all__ = ["TASKS", "Source", "Task", "apply_task", "differences", "find_task", "read_task"]
+__all__ = ["TASKS", "Source", "Task", "apply_task", "differences", "find_task", "read_task", "source_of", "tasks_of"]

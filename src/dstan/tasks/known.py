@@ -171,3 +171,8 @@ TASKS: dict[str, Task] = {
     )
 }
 """The known tasks by name; ``as-labelled`` makes a class of every label of the user's own data."""
+
+
+def tasks_of(corpus: str) -> list[str]:
+    """Return the names of the known tasks that serve a corpus."""
+    return [name for name, task in TASKS.items() if corpus in task.sources]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from dstan._registry import nearest_first
@@ -98,6 +98,12 @@ class Task:
     sources: Mapping[str, Source]
     together: tuple[str, ...] = ()
 
+    def expects(self, corpus: str) -> Iterator[tuple[str, int | None, str]]:
+        """Yield for each edition of a corpus's coding table: its name, how many clips, and the classes in words."""
+        for edition, counts in (self.sources[corpus].expected or {"": {}}).items():
+            classes = ", ".join(f"{label} {counts[label]}" if counts else label for label in self.classes)
+            yield edition, sum(counts.values()) or None, classes or "the labels that occur"
+
 
 def apply_task(clips: ClipSet, task: Task) -> ClipSet:
     """Give each clip its class under a task.
@@ -119,7 +125,7 @@ def apply_task(clips: ClipSet, task: Task) -> ClipSet:
     ConfigError
         If the task does not serve one of the corpora, or its annotation does not have the column that the task reads.
     """
-    sources = {corpus: _source(clips, task, corpus) for corpus in dict.fromkeys(clip.corpus for clip in clips)}
+    sources = {corpus: source_of(clips, task, corpus) for corpus in dict.fromkeys(clip.corpus for clip in clips)}
     labelled: list[Clip] = []
     skipped: list[Skipped] = []
     for clip in clips:
@@ -133,8 +139,21 @@ def apply_task(clips: ClipSet, task: Task) -> ClipSet:
     )
 
 
-def _source(clips: ClipSet, task: Task, corpus: str) -> Source:
-    """Return how a task reads a corpus, its column spelt as the annotation spells it."""
+def source_of(clips: Iterable[Clip], task: Task, corpus: str) -> Source:
+    """Return how a task reads a corpus, its column spelt as the annotation spells it.
+
+    Parameters
+    ----------
+    clips
+        Clips with their annotation, some of them of the corpus.
+    task, corpus
+        Which.
+
+    Raises
+    ------
+    ConfigError
+        If the task does not serve the corpus, or no annotation has the column.
+    """
     if corpus not in task.sources:
         raise ConfigError(f"task {task.name} does not serve the corpus {corpus}, only {', '.join(task.sources)}")
     source = task.sources[corpus]

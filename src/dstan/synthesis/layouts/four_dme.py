@@ -50,13 +50,7 @@ _TRIMMED = (0.0, 0.0)
 
 
 def plan(subjects: int | None, clips: int | None, seed: int) -> list[PlannedVideo]:
-    """Decide who shows what; see :data:`~dstan.synthesis.layouts.layout.Plan`.
-
-    Raises
-    ------
-    ConfigError
-        If the numbers do not fit.
-    """
+    """Decide who shows what; see :data:`~dstan.synthesis.layouts.layout.Plan`."""
     per_subject = how_many(subjects, clips, CLIPS_PER_SUBJECT, sum(EMOTIONS.values()))
     dealt = deal_emotions(per_subject, EMOTIONS, COMMON, seed)
     return [video for subject, emotions in enumerate(dealt, start=1) for video in _videos(subject, emotions, seed)]
