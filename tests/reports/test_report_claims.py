@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from dstan.evaluation.statistics import Interval
 from dstan.reports.claims import Facts, may_claim, may_not_claim, verdict
-from dstan.reports.tables import Interval, ScoreRow
+from dstan.reports.tables import ScoreRow
 
 
 def row(method: str, uf1: float, accuracy: float) -> ScoreRow:

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from dstan.evaluation import load_run
+from dstan.evaluation.statistics import difference, resampled
 from dstan.reports.published import DATA_SETS, paper_scores
-from dstan.reports.tables import difference, learning_curves, majority_predictions, recalls, resampled, subject_rates
+from dstan.reports.tables import learning_curves, majority_predictions, recalls, subject_rates
 from dstan.tasks import TASKS
 
 

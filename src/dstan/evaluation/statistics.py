@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 def confusions_by_subject(predictions: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:
@@ -77,3 +87,58 @@ def bootstrap_intervals(
 def _ends(percentiles: NDArray[np.float64]) -> tuple[float, float]:
     low, high = percentiles
     return float(low), float(high)
+
+
+def resampled(predictions: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Draw people anew 2000 times, all seeds of one together, and the same ones for every method on the same people.
+
+    Parameters
+    ----------
+    predictions
+        The rows of ``predictions.csv``.
+    classes
+        The task's classes in order.
+
+    Returns
+    -------
+    (1 + 2000, N, K, K) pooled confusion matrices at N seeds; the first is that of the people as they are.
+    """
+    by_subject = confusions_by_subject(predictions, classes)
+    n = len(by_subject)
+    draws = np.random.default_rng(child_seed(0, "report")).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    return np.tensordot(np.vstack([np.ones((1, n), dtype=np.int64), draws]), by_subject, axes=1)
+
+
+def difference(score: str, one: NDArray[np.int64], other: NDArray[np.int64]) -> Interval:
+    """Return how much higher a score is in one method than in another, on the same draws of people.
+
+    Parameters
+    ----------
+    score
+        A name of :data:`dstan.metrics.SCORES`.
+    one, other
+        What :func:`resampled` gives for the two methods.
+    """
+    return interval_of(_score(score, one) - _score(score, other))
+
+
+def _score(score: str, pooled: NDArray[np.int64]) -> NDArray[np.float64]:
+    occurs = pooled.sum(-1) > 0
+    never = ~occurs[0]
+    found = scores_of_many(pooled, counted=occurs | never)[score]
+    return np.asarray(found.mean(axis=1))
+
+
+def interval_of(values: NDArray[np.float64]) -> Interval:
+    """Return a number and the middle 95 % of the draws of it.
+
+    Parameters
+    ----------
+    values
+        (1 + draws) values: that of the people as they are, and that of each draw; NaN where a draw says nothing.
+    """
+    drawn = values[1:][~np.isnan(values[1:])]
+    if not len(drawn):
+        return Interval(0.0, 0.0, 0.0)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Interval(float(values[0]), float(low), float(high))

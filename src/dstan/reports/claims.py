@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dstan.reports.tables import Interval, ScoreRow, difference
+from dstan.evaluation.statistics import Interval, difference
+from dstan.reports.tables import ScoreRow
 
 _STREAMS = ("stan-a", "stmn-a")
 
@@ -195,7 +196,7 @@ def fusion_words(draws: Mapping[str, NDArray[np.int64]]) -> str | None:
     Parameters
     ----------
     draws
-        What :func:`dstan.reports.tables.resampled` gives for each method.
+        What :func:`dstan.evaluation.statistics.resampled` gives for each method.
     """
     if not {"dstan", *_STREAMS} <= set(draws):
         return None

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan.evaluation.statistics import Interval
 from dstan.reports.drawing import MARKERS, SERIES, Drawing, colour, finish, label, style
-from dstan.reports.tables import Curves, Interval, ScoreRow, SubjectRate
+from dstan.reports.tables import Curves, ScoreRow, SubjectRate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

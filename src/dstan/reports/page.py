@@ -11,6 +11,7 @@ from typing import Any
 
 from dstan import _atomic, metrics
 from dstan.evaluation import Result, Run, load_run
+from dstan.evaluation.statistics import difference, resampled
 from dstan.reports import tables
 from dstan.reports.appendix import PROTOCOLS, about_input, by_sentence, flat, left_out, settings
 from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, verdict
@@ -87,7 +88,7 @@ class Report:
     def draws(self) -> dict[str, Any]:
         """Each method's pooled counts on the same draws of people."""
         results = [*self.measured, self.baseline]
-        return {result.method: tables.resampled(result.predictions, self.classes) for result in results}
+        return {result.method: resampled(result.predictions, self.classes) for result in results}
 
     @cached_property
     def facts(self) -> Facts:
@@ -95,9 +96,9 @@ class Report:
         ahead = second = None
         if self.measured:
             best = self.draws[self.measured[0].method]
-            ahead = tables.difference("accuracy", best, self.draws[BASELINE])
+            ahead = difference("accuracy", best, self.draws[BASELINE])
             if len(self.measured) > 1:
-                second = tables.difference("uf1", best, self.draws[self.measured[1].method])
+                second = difference("uf1", best, self.draws[self.measured[1].method])
         return Facts(
             rows=self.rows,
             baseline=self.baseline_row,

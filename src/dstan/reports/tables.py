@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan import metrics
-from dstan._random import child_seed
-from dstan.evaluation.statistics import RESAMPLES, confusions_by_subject
+from dstan.evaluation.statistics import Interval, interval_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,15 +24,6 @@ SCORES = {
     "f1_le_ngo": "F1 (Le Ngo)",
     "precision": "Precision",
 }
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -159,65 +149,17 @@ def subject_rates(predictions: pd.DataFrame) -> list[SubjectRate]:
     return rates
 
 
-def resampled(predictions: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Draw people anew 2000 times, all seeds of one together, and the same ones for every method of a run.
-
-    Parameters
-    ----------
-    predictions
-        The rows of ``predictions.csv``.
-    classes
-        The task's classes in order.
-
-    Returns
-    -------
-    (1 + 2000, N, K, K) pooled confusion matrices at N seeds; the first is that of the people as they are.
-    """
-    by_subject = confusions_by_subject(predictions, classes)
-    n = len(by_subject)
-    draws = np.random.default_rng(child_seed(0, "report")).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    return np.tensordot(np.vstack([np.ones((1, n), dtype=np.int64), draws]), by_subject, axes=1)
-
-
-def difference(score: str, one: NDArray[np.int64], other: NDArray[np.int64]) -> Interval:
-    """Return how much higher a score is in one method than in another, on the same draws of people.
-
-    Parameters
-    ----------
-    score
-        A name of :data:`dstan.metrics.SCORES`.
-    one, other
-        What :func:`resampled` gives for the two methods.
-    """
-    return _interval(_score(score, one) - _score(score, other))
-
-
 def recalls(pooled: NDArray[np.int64]) -> list[Interval]:
     """Return the share of the clips of each class that was recognised, over all seeds.
 
     Parameters
     ----------
     pooled
-        What :func:`resampled` gives; a draw without a class says nothing about it.
+        What :func:`dstan.evaluation.statistics.resampled` gives; a draw without a class says nothing about it.
     """
     summed = pooled.sum(axis=1)
     recall = np.where(summed.sum(-1) > 0, metrics.per_class(summed)["recall"], np.nan)
-    return [_interval(column) for column in recall.T]
-
-
-def _score(score: str, pooled: NDArray[np.int64]) -> NDArray[np.float64]:
-    occurs = pooled.sum(-1) > 0
-    never = ~occurs[0]
-    found = metrics.scores_of_many(pooled, counted=occurs | never)[score]
-    return np.asarray(found.mean(axis=1))
-
-
-def _interval(values: NDArray[np.float64]) -> Interval:
-    drawn = values[1:][~np.isnan(values[1:])]
-    if not len(drawn):
-        return Interval(0.0, 0.0, 0.0)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(float(values[0]), float(low), float(high))
+    return [interval_of(column) for column in recall.T]
 
 
 def learning_curves(folds: Sequence[Mapping[str, Any]]) -> dict[str, Curves]:
