@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,10 +15,11 @@ from dstan import _atomic
 from dstan._version import __version__
 from dstan.clips import Clip
 from dstan.errors import RunError
-from dstan.evaluation.inputs import Inputs, noted_of
+from dstan.evaluation.inputs import noted_of
 from dstan.evaluation.results import RUN, read_info
 
 if TYPE_CHECKING:
+    from dstan.evaluation.plan import Plan
     from dstan.recognizers import Recognizer
 
 log = logging.getLogger(__name__)
@@ -35,18 +36,16 @@ _LIBRARIES = (
     "mediapipe",
     "dask",
 )
+TUNED = ("tuned", "inner_parts")
+"""What ``run.json`` says of a method whose settings are chosen in every fold: the values tried, the inner folds."""
 _MUST_AGREE = ("format", "task", "classes", "protocol", "test_corpora", "seeds", "device", "input")
 
 
 def describe(
     methods: Mapping[str, Recognizer],
     components: Mapping[str, Recognizer],
-    inputs: Inputs,
-    *,
-    protocol: str,
-    test_corpora: Sequence[str],
-    seeds: int,
-    device: str,
+    plan: Plan,
+    tuned: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the document that goes into ``run.json``.
 
@@ -56,11 +55,12 @@ def describe(
         The recognisers asked for, by name.
     components
         What they are made of and was not asked for itself.
-    inputs
-        The clips.
-    protocol, test_corpora, seeds, device
-        How they are evaluated.
+    plan
+        The clips, and how they are evaluated.
+    tuned
+        How the settings of the methods are chosen in every fold, where they are.
     """
+    inputs = plan.inputs
     clips = inputs.clips
     return {
         "format": FORMAT,
@@ -72,10 +72,10 @@ def describe(
         "synthetic": any(folder.joinpath(*TWIN).is_file() for folder in _folders(clips)),
         "task": clips.task,
         "classes": list(clips.classes),
-        "protocol": protocol,
-        **({"test_corpora": sorted(set(test_corpora))} if test_corpora else {}),
-        "seeds": list(range(seeds)),
-        "device": device,
+        "protocol": plan.protocol,
+        **({"test_corpora": sorted(set(plan.test_corpora))} if plan.test_corpora else {}),
+        "seeds": list(range(plan.seeds)),
+        "device": plan.device,
         "input": {
             "clips": len(clips),
             "subjects": len({clip.person for clip in clips}),
@@ -86,7 +86,7 @@ def describe(
         "skipped": len(clips.skipped),
         "notes": list(clips.notes),
         **noted_of(inputs),
-        "methods": {name: _method(recognizer) for name, recognizer in methods.items()},
+        "methods": {name: {**_method(recognizer), **(tuned or {})} for name, recognizer in methods.items()},
         "components": {name: _method(recognizer) for name, recognizer in components.items()},
     }
 
@@ -145,7 +145,8 @@ def _check_agreement(folder: Path, before: Mapping[str, Any], now: Mapping[str, 
     old = {**before.get("components", {}), **before.get("methods", {})}
     for name, about in {**now["components"], **now["methods"]}.items():
         if name in old:
-            _check_same(folder, f"{name}: settings", old[name]["settings"], about["settings"])
+            for key in ("settings", *TUNED):
+                _check_same(folder, f"{name}: {key}", old[name].get(key), about.get(key))
     for name in ("dstan", "versions", "machine"):
         if before.get(name) != now[name]:
             log.warning("%s: begun with other %s (%s) than it goes on with (%s)", folder, name, before[name], now[name])

@@ -1,0 +1,241 @@
+"""What every evaluation begins with and ends on: a folder, clips, folds, and tasks that are run until all are done."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dstan import _atomic
+from dstan._engine import Engine
+from dstan._progress import Progress
+from dstan.clips import ClipSet, PreparedClip, Skipped
+from dstan.errors import ConfigError, DstanError, RunError
+from dstan.evaluation.folds import FoldTask, run_fold
+from dstan.evaluation.information import check_folder, open_run
+from dstan.evaluation.inputs import Inputs, keep_inputs, load_inputs, prepare_inputs
+from dstan.evaluation.protocols import make_folds
+from dstan.evaluation.results import SKIPPED
+from dstan.recognizers import Recognizer
+from dstan.splits import Fold
+
+if TYPE_CHECKING:
+    from dstan.preprocessing.cache import Cache
+    from dstan.preprocessing.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+INPUTS, PREPARED = "inputs.json", ".prepared"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An evaluation that is ready to begin.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    inputs
+        The clips, prepared.
+    folds
+        How the protocol splits them.
+    protocol, test_corpora
+        Which that is.
+    seeds
+        How many times everything is fitted.
+    device
+        Where to train.
+    """
+
+    run: Path
+    inputs: Inputs
+    folds: tuple[Fold, ...]
+    protocol: str
+    test_corpora: tuple[str, ...]
+    seeds: int
+    device: str
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The task's classes in order."""
+        return self.inputs.clips.classes
+
+    @property
+    def rounds(self) -> list[tuple[int, Fold]]:
+        """Every seed with every fold."""
+        return [(seed, fold) for seed in range(self.seeds) for fold in self.folds]
+
+    def begin(self, info: Mapping[str, Any]) -> None:
+        """Write what a run's folder holds before the first fold, or see that it holds just that.
+
+        Parameters
+        ----------
+        info
+            For ``run.json``.
+
+        Raises
+        ------
+        RunError
+            If the folder belongs to another run.
+        """
+        open_run(self.run, info)
+        _write_skipped(self.run / SKIPPED, self.inputs.clips.skipped)
+        self.inputs.write(self.run / INPUTS)
+
+    def task(self, recognizer: Recognizer, seed: int, fold: Fold) -> FoldTask:
+        """Return the fit of one method in one fold at one seed.
+
+        Parameters
+        ----------
+        recognizer
+            The method, unfitted.
+        seed
+            The run's seed.
+        fold
+            What to learn from and what to predict.
+        """
+        return FoldTask(
+            recognizer=recognizer,
+            fold=fold,
+            seed=seed,
+            classes=self.classes,
+            device=self.device,
+            run=self.run,
+            inputs=(self.run / INPUTS, self.inputs.digest, self.inputs.key(recognizer.recipe)),
+        )
+
+
+@contextmanager
+def planned(
+    clips: ClipSet | Sequence[PreparedClip],
+    recipes: Sequence[Recipe],
+    *,
+    classes: Sequence[str] | None,
+    protocol: str,
+    test_corpora: Sequence[str],
+    seeds: int,
+    out: Path | None,
+    workers: int | None,
+    cluster: str | None,
+    cache: Cache | None,
+    progress: Progress,
+    device: str,
+    strict: bool,
+) -> Iterator[Plan]:
+    """Prepare clips and split them; nothing stays loaded afterwards, and no clip stays copied.
+
+    Parameters
+    ----------
+    clips
+        A corpus, or clips that are prepared already.
+    recipes
+        What a corpus is prepared by.
+    classes, protocol, test_corpora, seeds, out, workers, cluster, cache, progress, device, strict
+        As in :func:`dstan.evaluation.evaluate`.
+
+    Yields
+    ------
+    The plan; nothing is written into the run's folder yet but copies of prepared clips.
+    """
+    if seeds < 1:
+        raise ConfigError(f"seeds must be 1 or more, not {seeds}")
+    labelled = clips if isinstance(clips, ClipSet) else [prepared.clip for prepared in clips]
+    with _home(out) as run:
+        make_folds(protocol, labelled, test_corpora)  # what cannot be split is said before hours of preparation
+        if isinstance(clips, ClipSet):
+            inputs = prepare_inputs(
+                clips, recipes, classes, cache, workers=workers, cluster=cluster, progress=progress, strict=strict
+            )
+        else:
+            inputs = keep_inputs(clips, classes, run / PREPARED)
+        folds = make_folds(protocol, inputs.clips, test_corpora)
+        _warn_of_missing_classes(inputs.clips, folds)
+        yield Plan(run, inputs, folds, protocol, tuple(test_corpora), seeds, device)
+
+
+def check_name(recognizer: Recognizer) -> None:
+    """Raise ConfigError where a method's name cannot become a folder."""
+    if not re.fullmatch(r"[\w][\w.+-]*", recognizer.name):
+        raise ConfigError("a method's name becomes a folder: letters, digits, . + - _", where=recognizer.name)
+
+
+@contextmanager
+def _home(out: Path | None) -> Iterator[Path]:
+    """Give the run's folder, or a temporary one; nothing stays loaded and no clip stays copied."""
+    try:
+        if out is None:
+            with tempfile.TemporaryDirectory(prefix="dstan-") as temporary:
+                yield Path(temporary)
+        else:
+            folder = Path(out).absolute()
+            check_folder(folder)
+            yield folder
+            shutil.rmtree(folder / PREPARED, ignore_errors=True)
+    finally:
+        load_inputs.cache_clear()
+
+
+def _warn_of_missing_classes(clips: ClipSet, folds: Sequence[Fold]) -> None:
+    """Tell of classes that a tested corpus has no clip of: its means over classes cannot reach 1."""
+    seen: dict[str, set[str | None]] = {}
+    for index in (index for fold in folds for index in fold.test):
+        seen.setdefault(clips[index].corpus, set()).add(clips[index].label)
+    for corpus, labels in seen.items():
+        missing = [name for name in clips.classes if name not in labels]
+        if missing:
+            log.warning("%s has no clip of %s, which counts as 0 in its UF1 and UAR", corpus, ", ".join(missing))
+
+
+def _write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Skipped.__dataclass_fields__)
+    writer.writerows((item.corpus, item.subject, item.clip_id, item.stage, item.reason) for item in skipped)
+    _atomic.write_text(path, text.getvalue())
+
+
+def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> None:
+    """Run what is not finished, the parts before the whole.
+
+    Parameters
+    ----------
+    tasks
+        All of them, also those that others need.
+    engine
+        Where they run.
+    progress
+        Called as they finish.
+
+    Raises
+    ------
+    RunError
+        If some failed; all others have been finished by then.
+    """
+    done = sum(task.is_finished() for task in tasks)
+    progress("evaluate", done, len(tasks), "already finished" if done else "")
+    failed: dict[Path, tuple[str, DstanError]] = {}
+    for joined in (False, True):
+        waiting = [task for task in tasks if bool(task.components) == joined and not task.is_finished()]
+        ready = [task for task in waiting if not failed.keys() & {part.folder for part in task.components}]
+        for index, outcome in engine.run(run_fold, ready):
+            done += 1
+            progress("evaluate", done, len(tasks), str(ready[index]))
+            if isinstance(outcome, DstanError):
+                failed[ready[index].folder] = str(ready[index]), outcome
+    if failed:
+        name, error = next(iter(failed.values()))
+        others = f"{len(failed)} folds failed, the first of them with: " if len(failed) > 1 else ""
+        raise RunError(
+            f"{others}{error}",
+            where=name,
+            hint="The other folds are finished and kept; the same command runs only what failed",
+        ) from error
