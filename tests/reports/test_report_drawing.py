@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from PIL import Image
 
 from dstan.reports.drawing import COLOURS, SERIES, label
 from dstan.reports.figures import confusion_figure, subjects_figure
@@ -65,3 +66,14 @@ def test_long_names_are_shortened_in_the_middle():
     assert label("sub01") == "sub01"
     assert label("a-very-long-prefix-17", 9) == "a-ve…x-17"
     assert label("a\x00b") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_a_drawing_is_written_as_pixels_and_as_svg(tmp_path):
+    drawing = confusion_figure("stan-a", ("a", "b"), np.array([[3, 1], [0, 2]]))
+    png, svg = drawing.write(tmp_path / "figures" / "figure7.v2")
+    assert (png.name, svg.name) == ("figure7.v2.png", "figure7.v2.svg")
+    assert svg.read_text() == drawing.svg
+    width, height = (float(part) for part in ElementTree.fromstring(drawing.svg).attrib["viewBox"].split()[2:])
+    with Image.open(png) as image:
+        assert image.width / image.height == pytest.approx(width / height, abs=0.01)
+        assert len(set(image.convert("L").tobytes())) > 20

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
+
+from dstan import _atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +33,7 @@ COLOURS: dict[str, tuple[str, str]] = {
 SERIES = tuple(role for role in COLOURS if role.startswith("series"))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _CSS_PX_PER_POINT = 4 / 3
+_PNG_DPI = 160
 
 _RC = {
     "svg.fonttype": "none",
@@ -72,11 +76,24 @@ class Drawing:
         A whole SVG document on white paper, text kept as text.
     alt
         What it shows, in words, for who cannot see it.
+    figure
+        The figure itself, to be drawn again in another format.
     """
 
     name: str
     svg: str
     alt: str
+    figure: Figure = field(repr=False, compare=False)
+
+    def write(self, stem: Path) -> tuple[Path, Path]:
+        """Write ``STEM.png`` and ``STEM.svg``, which show the same; return both paths."""
+        import matplotlib
+
+        png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
+        with _atomic.replacing(png) as temporary, matplotlib.rc_context(_RC):
+            self.figure.savefig(temporary, format="png", dpi=_PNG_DPI, metadata={"Software": None, "Title": self.alt})
+        _atomic.write_text(svg, self.svg)
+        return png, svg
 
     def inline(self) -> str:
         """Return the figure as an HTML element whose colours are the page's variables ``--ink``, ``--series1`` ..."""
@@ -141,4 +158,4 @@ def finish(figure: Figure, name: str, alt: str) -> Drawing:
     stream, alt = io.StringIO(), _printable(alt)
     with matplotlib.rc_context({**_RC, "svg.hashsalt": name}):
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Title": alt})
-    return Drawing(name, stream.getvalue(), alt)
+    return Drawing(name, stream.getvalue(), alt, figure)
