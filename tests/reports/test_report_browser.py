@@ -56,6 +56,6 @@ def test_everything_is_unfolded_on_paper(browser, page_path):
     page = browser.new_page(color_scheme="dark")
     page.emulate_media(media="print")
     page.goto(page_path.as_uri())
-    assert page.get_by_text("training.epochs").is_visible()
+    assert page.get_by_role("rowheader", name="training.epochs").is_visible()
     assert page.evaluate(BACKGROUND) == "rgb(255, 255, 254)"
     page.close()

@@ -189,4 +189,4 @@ def test_a_real_evaluation_can_be_reported(tmp_path):
     text = words(page)
     assert "stmn-a named the right class for" in text
     assert "9 clips of 3 people" in text
-    assert "Learning, epoch by epoch" in text
+    assert "How it learned" in text

@@ -7,7 +7,7 @@ import pytest
 from dstan.evaluation import load_run
 from dstan.evaluation.statistics import difference, resampled
 from dstan.reports.published import DATA_SETS, paper_scores
-from dstan.reports.tables import learning_curves, majority_predictions, recalls, subject_rates
+from dstan.reports.tables import majority_predictions, majority_shares, recalls, subject_rates
 from dstan.tasks import TASKS
 
 
@@ -67,11 +67,10 @@ def test_subjects_keep_the_order_of_the_table_and_count_all_seeds(run):
     assert sum(rate.right for rate in rates) == np.trace(run.results["dstan"].confusion)
 
 
-def test_learning_curves_have_one_line_a_fold_and_seed(run):
-    curves = learning_curves(run.results["dstan"].folds)
-    assert list(curves) == ["appearance", "flow"]
-    assert len(curves["flow"].loss) == 26 * 2
-    assert all(len(line) == 2 for line in curves["flow"].accuracy)
+def test_the_share_of_the_majority_is_that_of_the_other_folds():
+    rows = [("s1", "a", "a"), ("s1", "a", "a"), ("s1", "a", "a"), ("s2", "b", "a"), ("s3", "b", "a")]
+    shares = majority_shares(table(rows), ("a", "b"), {"a": 3, "b": 2})
+    assert shares == {"s1": 1.0, "s2": 0.75, "s3": 0.75}
 
 
 PAPER = pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dstan.evaluation.statistics import Interval
 from dstan.reports.drawing import MARKERS, SERIES, Drawing, colour, finish, label, style
-from dstan.reports.tables import Curves, ScoreRow, SubjectRate
+from dstan.reports.tables import ScoreRow, SubjectRate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -200,44 +200,3 @@ def subjects_figure(method: str, subjects: Sequence[SubjectRate], accuracy: floa
             panel.grid(axis="y")
         words = ", ".join(f"{one.subject} {one.right} of {one.total}" for one in subjects)
         return finish(figure, f"subjects-{method}", f"Predictions right for each subject: {words}.")
-
-
-def learning_figure(method: str, curves: Mapping[str, Curves]) -> Drawing:
-    """Draw loss and accuracy on the training part of every fold, epoch by epoch, one column a network.
-
-    Parameters
-    ----------
-    method
-        Whose they are.
-    curves
-        For each network, its folds' curves.
-    """
-    from matplotlib.figure import Figure
-
-    with style():
-        figure = Figure(figsize=(WIDTH, 2.5), layout="constrained")
-        panels = figure.subplots(1, 2 * len(curves), squeeze=False)[0]
-        for index, (network, found) in enumerate(curves.items()):
-            for panel, series, what in zip(
-                panels[2 * index : 2 * index + 2], (found.loss, found.accuracy), ("loss", "accuracy"), strict=True
-            ):
-                _curves(panel, series, colour(SERIES[index % len(SERIES)]))
-                panel.set(title=f"{label(network)}: {what}", xlabel="epoch")
-                panel.set_ylim(0, 1.02 if what == "accuracy" else None)
-        words = ". ".join(
-            f"{network}: median loss {np.median([fold[0] for fold in found.loss]):.2f} after the first epoch, "
-            f"{np.median([fold[-1] for fold in found.loss]):.2f} after the last"
-            for network, found in curves.items()
-        )
-        return finish(figure, f"learning-{method}", f"Learning curves on the training parts. {words}.")
-
-
-def _curves(panel: Axes, series: Sequence[Sequence[float]], tone: str) -> None:
-    length = max(len(fold) for fold in series)
-    padded = np.full((len(series), length), np.nan)
-    for row, fold in enumerate(series):
-        padded[row, : len(fold)] = fold
-    marker = "." if length == 1 else ""
-    panel.plot(range(1, length + 1), padded.T, color=tone, alpha=0.3, linewidth=0.8, marker=marker)
-    panel.plot(range(1, length + 1), np.nanmedian(padded, axis=0), color=colour("ink"), linewidth=1.8, marker=marker)
-    panel.grid(axis="y")

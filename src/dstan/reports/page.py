@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from dstan import _atomic, metrics
+from dstan import _atomic
 from dstan.evaluation import Result, Run, load_run
 from dstan.evaluation.statistics import difference, resampled
 from dstan.reports import tables
 from dstan.reports.appendix import PROTOCOLS, about_input, by_sentence, flat, left_out, settings
 from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, verdict
 from dstan.reports.drawing import COLOURS, Drawing
-from dstan.reports.figures import confusion_figure, emotions_figure, learning_figure, scores_figure, subjects_figure
+from dstan.reports.figures import emotions_figure, scores_figure
 from dstan.reports.looks import read_looks, wheel_address
 from dstan.reports.published import DATA_SETS, REFERENCE, paper_scores
+from dstan.reports.section import Section
 from dstan.reports.tables import SCORES, ScoreRow
 
 BASELINE = "majority"
@@ -124,34 +124,36 @@ class Report:
         )
 
     @cached_property
+    def sections(self) -> list[Section]:
+        """Each method's own part of the page, the best first."""
+        counts = self.info["input"]["counts"]
+        return [Section(result, counts, self._components(result.method)) for result in self.measured]
+
+    @property
     def figures(self) -> dict[str, dict[str, Drawing]]:
         """Each method's own figures by kind, the best method first."""
-        return {result.method: dict(self._figures(result)) for result in self.measured}
-
-    def _figures(self, result: Result) -> Iterator[tuple[str, Drawing]]:
-        method = result.method
-        yield "confusion", confusion_figure(method, self.classes, result.confusion)
-        subjects = tables.subject_rates(result.predictions)
-        yield "subjects", subjects_figure(method, subjects, result.scores["accuracy"])
-        curves = tables.learning_curves(result.folds)
-        if curves and not self._components(method):
-            yield "learning", learning_figure(method, curves)
+        return {section.result.method: section.figures for section in self.sections}
 
     def _components(self, method: str) -> list[str]:
-        """Return the methods of this run whose fits a method joins; their learning curves are its own."""
+        """Return the methods of this run whose fits a method joins; how they learned is shown there."""
         about = {**self.info["components"], **self.info["methods"]}[method]
         return [name for name in about["components"] if name in self.run.results]
 
     def html(self) -> str:
         """Return the page."""
-        from jinja2 import Environment, StrictUndefined
+        from jinja2 import Environment, PackageLoader, StrictUndefined
         from markupsafe import Markup
 
-        source = resources.files("dstan.reports").joinpath("page.html.j2").read_text(encoding="utf-8")
-        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        environment = Environment(
+            loader=PackageLoader("dstan.reports"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
         environment.filters["drawn"] = lambda drawing: Markup(drawing.inline())
         environment.filters["as_printed"] = _as_printed
-        return environment.from_string(source).render(self.content())
+        return environment.get_template("page.html.j2").render(self.content())
 
     def content(self) -> dict[str, Any]:
         """Return everything that the template shows."""
@@ -177,7 +179,8 @@ class Report:
             "paper": self._paper(task) if self.paper else None,
             "emotions": self._emotions() if self.measured else None,
             "fusion": fusion_words(self.draws),
-            "methods": [self._method(result) for result in self.measured],
+            "methods": [section.content() for section in self.sections],
+            "chosen_inside": self._chosen_inside(),
             "about_input": about_input(self.info),
             "looks": self.looks,
             "wheel": wheel_address() if self.looks else "",
@@ -188,6 +191,11 @@ class Report:
             "settings": settings({**self.info["methods"], **self.info["components"]}),
             "protocol": PROTOCOLS[self.info["protocol"]],
         }
+
+    def _chosen_inside(self) -> bool:
+        """Return whether epochs or settings were chosen inside the folds."""
+        fits = (fit for section in self.sections for some in section.fits.values() for fit in some)
+        return any(section.search for section in self.sections) or any(fit.inner for fit in fits)
 
     def _facts_line(self) -> str:
         seeds = len(self.info["seeds"])
@@ -224,28 +232,8 @@ class Report:
         rates = {result.method: tables.recalls(self.draws[result.method]) for result in self.measured}
         return emotions_figure(self.classes, rates, [self.counts[name] for name in self.classes])
 
-    def _method(self, result: Result) -> dict[str, Any]:
-        each = metrics.per_class(result.confusion)
-        rows = [
-            {
-                "name": name,
-                "was": int(result.confusion[index].sum()),
-                "said": int(result.confusion[:, index].sum()),
-                "recall": float(each["recall"][index]),
-                "precision": float(each["precision"][index]),
-                "f1": float(each["f1"][index]),
-            }
-            for index, name in enumerate(self.classes)
-        ]
-        found = {"learning": None, **self.figures[result.method]}
-        return {**found, "result": result, "per_class": rows, "components": self._components(result.method)}
-
     def _warnings(self) -> list[str]:
-        found = []
-        for result in self.measured:
-            never = [name for name, said in zip(self.classes, result.confusion.sum(0), strict=True) if not said]
-            if never:
-                found.append(f"{result.method} never answered {', '.join(never)}.")
+        found = [warning for section in self.sections for warning in section.warnings()]
         for corpus, part in self.baseline.per_corpus.items():
             none = [name for name in self.classes if not (part.predictions["y_true"] == name).any()]
             if none:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,14 +55,6 @@ class SubjectRate:
     subject: str
     right: int
     total: int
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Loss and accuracy of one network on the training part, for each fold and seed a list of one number an epoch."""
-
-    loss: Sequence[Sequence[float]]
-    accuracy: Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -134,9 +126,25 @@ def majority_predictions(predictions: pd.DataFrame, classes: Sequence[str], coun
     """
     rows = predictions.copy()
     for _, test in rows.groupby(["seed", "fold"], sort=False):
-        others = [counts[name] - int((test["y_true"] == name).sum()) for name in classes]
-        rows.loc[test.index, "y_pred"] = classes[int(np.argmax(others))]
+        rows.loc[test.index, "y_pred"] = classes[int(np.argmax(_learned_from(test, classes, counts)))]
     return rows
+
+
+def majority_shares(predictions: pd.DataFrame, classes: Sequence[str], counts: Mapping[str, int]) -> dict[str, float]:
+    """Return for each fold the share of the most frequent class among the clips that it was fitted on.
+
+    Parameters
+    ----------
+    predictions, classes, counts
+        As for :func:`majority_predictions`.
+    """
+    first = predictions[predictions["seed"] == predictions["seed"].min()]
+    others = {str(fold): _learned_from(test, classes, counts) for fold, test in first.groupby("fold", sort=False)}
+    return {fold: max(found) / max(1, sum(found)) for fold, found in others.items()}
+
+
+def _learned_from(test: pd.DataFrame, classes: Sequence[str], counts: Mapping[str, int]) -> list[int]:
+    return [counts[name] - int((test["y_true"] == name).sum()) for name in classes]
 
 
 def subject_rates(predictions: pd.DataFrame) -> list[SubjectRate]:
@@ -160,14 +168,3 @@ def recalls(pooled: NDArray[np.int64]) -> list[Interval]:
     summed = pooled.sum(axis=1)
     recall = np.where(summed.sum(-1) > 0, metrics.per_class(summed)["recall"], np.nan)
     return [interval_of(column) for column in recall.T]
-
-
-def learning_curves(folds: Sequence[Mapping[str, Any]]) -> dict[str, Curves]:
-    """Return the learning curves of each network, from the documents of the folds."""
-    networks = dict.fromkeys(network for fold in folds for network in fold["history"])
-    return {network: _curves([fold["history"][network] for fold in folds]) for network in networks}
-
-
-def _curves(histories: Sequence[Sequence[Mapping[str, float]]]) -> Curves:
-    loss, accuracy = ([[float(epoch[what]) for epoch in one] for one in histories] for what in ("loss", "accuracy"))
-    return Curves(loss, accuracy)
