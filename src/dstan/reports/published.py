@@ -6,6 +6,11 @@ context, never a test.
 
 from __future__ import annotations
 
+import csv
+import functools
+import io
+from collections.abc import Mapping
+from importlib import resources
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -31,6 +36,100 @@ DATA_SETS = MappingProxyType(
         "casme2-5": DataSet("CASME II", 246, "casme2"),
     }
 )
+
+PEOPLE = MappingProxyType({"smic-3": 16, "casme-4": 19, "casme2-5": 26})
+"""How many people the paper counts, by task."""
+
+PAPER_NAMES = MappingProxyType(
+    {
+        "lbp-top": "LBP-TOP",
+        "lbp-sip": "LBP-SIP",
+        "stlbp-ip": "STLBP-IP",
+        "stclqp": "STCLQP",
+        "lcbp": "LCBP",
+        "mdmo": "MDMO",
+        "fdm": "FDM",
+        "sparse-mdmo": "Sparse MDMO",
+        "bi-woof": "Bi-WOOF",
+        "cnn-lstm": "CNN-LSTM",
+        "3d-fcnn": "3D-FCNN",
+        "elrcn-te": "ELRCN-TE",
+        "strcn": "STRCN",
+        "merta": "MERTA",
+        "stan-a": "STAN-A",
+        "stmn-a": "STMN-A",
+        "dstan-average": "DSTAN-Average",
+        "dstan": "DSTAN",
+        "dstan-basic": "Basic model",
+        "dstan-lhfn": "Basic + LHFN",
+        "dstan-lhfn-sa": "Basic + LHFN + SA",
+    }
+)
+"""What the paper calls each method."""
+
+COMPARED = tuple(PAPER_NAMES)[:14]
+"""The methods that Table 4 compares DSTAN with, in its order."""
+
+# What section 3.3 tells of Figures 5 to 7, whose values it does not print.
+_FIGURE_WORDS = {
+    ("figure5", "smic-3"): "STAN-A is good at positive and poor at surprise, STMN-A the other way round",
+    ("figure5", "casme-4"): "STAN-A is good at disgust and poor at repression and surprise, STMN-A the other way round",
+    ("figure5", "casme2-5"): "the streams complement each other; at disgust STAN-A is better than STMN-A",
+    ("figure6", "smic-3"): "most people are recognised well, the 3rd and 4th poorly",
+    ("figure6", "casme-4"): "9 people are recognised without an error, the 1st poorly",
+    ("figure6", "casme2-5"): "the 16th person, with 4 clips, is recognised less well",
+    ("figure7", "smic-3"): "all three classes are recognised well",
+    ("figure7", "casme-4"): "tense, repression and disgust are recognised better than surprise",
+    ("figure7", "casme2-5"): "surprise and repression are recognised poorly, and taken for others",
+}
+
+
+class PublishedOn(NamedTuple):
+    """What a published accuracy seems to rest on.
+
+    Parameters
+    ----------
+    percent
+        The accuracy with two decimals, as its own source prints it; None where the source is unknown or does not fit.
+    right, clips
+        The one fraction of a plausible number of clips that gives it, by arithmetic; None where there is none.
+    note
+        In words.
+    """
+
+    percent: float | None
+    right: int | None
+    clips: int | None
+    note: str
+
+
+@functools.cache
+def published_on() -> Mapping[tuple[str, str], PublishedOn]:
+    """Return, by method and task, what the accuracies of Table 4 seem to rest on: differing clips and protocols."""
+    text = resources.files(__package__).joinpath("published_on.csv").read_text(encoding="utf-8")
+    return {
+        (row["method"], row["task"]): PublishedOn(
+            float(row["percent"]) if row["percent"] else None,
+            int(row["right"]) if row["right"] else None,
+            int(row["clips"]) if row["clips"] else None,
+            row["note"],
+        )
+        for row in csv.DictReader(io.StringIO(text), strict=True)
+    }
+
+
+def figure_words(figure: str, task: str) -> str:
+    """Return what the paper says in words of a figure whose values it does not print.
+
+    Parameters
+    ----------
+    figure
+        ``figure5``, ``figure6`` or ``figure7``.
+    task
+        One of :data:`DATA_SETS`.
+    """
+    return _FIGURE_WORDS[figure, task]
+
 
 # Method: (accuracy, F1) on SMIC, CASME and CASME II; F1 is the harmonic mean of macro-precision and macro-recall.
 # Tables 1, 2 and 4; DSTAN-Average from Table 3.
