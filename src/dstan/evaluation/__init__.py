@@ -4,9 +4,20 @@ Every fold of every method at every seed is a task whose result is a folder; sco
 predictions afterwards. See :func:`evaluate` to make a run and :func:`load_run` to read one.
 """
 
+from dstan.evaluation.comparison import Comparison, compare
 from dstan.evaluation.protocols import PROTOCOLS
 from dstan.evaluation.results import Result, Run, load_run
 from dstan.evaluation.runner import evaluate
 from dstan.evaluation.statistics import bootstrap_intervals, confusions_by_subject
 
-__all__ = ["PROTOCOLS", "Result", "Run", "bootstrap_intervals", "confusions_by_subject", "evaluate", "load_run"]
+__all__ = [
+    "PROTOCOLS",
+    "Comparison",
+    "Result",
+    "Run",
+    "bootstrap_intervals",
+    "compare",
+    "confusions_by_subject",
+    "evaluate",
+    "load_run",
+]

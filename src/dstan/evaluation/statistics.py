@@ -1,9 +1,11 @@
-"""How sure a score is: intervals that resample people, for people, not clips, are what was sampled."""
+"""How sure a score or a difference is: people, not clips, are what was sampled, so intervals resample people."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESAMPLES = 2000
+_DIGITS = 10  # differences of shares that agree so far are the same share, whatever rounding did to them
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,25 @@ def difference(score: str, one: NDArray[np.int64], other: NDArray[np.int64]) -> 
     one, other
         What :func:`resampled` gives for the two methods.
     """
-    return interval_of(_score(score, one) - _score(score, other))
+    return interval_of(drawn_score(score, one) - drawn_score(score, other))
 
 
-def _score(score: str, pooled: NDArray[np.int64]) -> NDArray[np.float64]:
+def drawn_score(score: str, pooled: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return a score, the mean over seeds, for each draw of people.
+
+    A class that a draw happens to hold no clip of is left out of that draw's means over classes.
+
+    Parameters
+    ----------
+    score
+        A name of :data:`dstan.metrics.SCORES`.
+    pooled
+        What :func:`resampled` gives.
+
+    Returns
+    -------
+    (1 + 2000,) scores in [0, 1]; the first is that of the people as they are.
+    """
     occurs = pooled.sum(-1) > 0
     never = ~occurs[0]
     found = scores_of_many(pooled, counted=occurs | never)[score]
@@ -142,3 +160,105 @@ def interval_of(values: NDArray[np.float64]) -> Interval:
         return Interval(0.0, 0.0, 0.0)
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Interval(float(values[0]), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class SignedRanks:
+    """What Wilcoxon's signed-rank test found.
+
+    Parameters
+    ----------
+    higher, same, lower
+        People with a difference above, of and below zero.
+    lean
+        The sum of the ranks of the differences above zero less that of those below.
+    p
+        Two-sided, exact.
+    """
+
+    higher: int
+    same: int
+    lower: int
+    lean: float
+    p: float
+
+
+def wilcoxon(differences: Sequence[float] | NDArray[np.float64]) -> SignedRanks:
+    """Test by signed ranks whether differences lie around zero [1]_.
+
+    Differences of zero are dropped before ranking, as Wilcoxon did; alike sizes share the mean of their ranks. The p
+    value is exact, with such ties too: each sign is flipped or not, all 2 ** n ways being equally likely, and the ways
+    are counted for each sum of ranks. Where nothing but zeros is given, p is 1.
+
+    Parameters
+    ----------
+    differences
+        One number a person; numbers that agree in their first ten decimals are alike.
+
+    References
+    ----------
+    .. [1] F. Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1, 1945.
+    """
+    values = np.round(np.asarray(differences, dtype=np.float64), _DIGITS)
+    apart = values[values != 0]
+    _, size, alike = np.unique(np.abs(apart), return_inverse=True, return_counts=True)
+    ranks = (2 * np.cumsum(alike) - alike + 1)[size]  # twice the mean rank: a whole number
+    above = int(ranks[apart > 0].sum())
+    below = int(ranks.sum()) - above
+    share = np.zeros(above + below + 1)
+    share[0] = 1.0
+    for rank in ranks:
+        share[rank:] += share[:-rank].copy()
+        share /= 2
+    return SignedRanks(
+        higher=int((apart > 0).sum()),
+        same=len(values) - len(apart),
+        lower=int((apart < 0).sum()),
+        lean=(above - below) / 2,
+        p=min(1.0, 2 * float(share[: min(above, below) + 1].sum())),
+    )
+
+
+def mcnemar(only_one: int, only_other: int) -> float:
+    """Return the two-sided p value of McNemar's exact test of clips that one alone has right [1]_.
+
+    Were both as good, each such clip would fall to either side like a fair coin; p is that of the binomial distribution.
+
+    Parameters
+    ----------
+    only_one, only_other
+        How many clips the one has right and the other wrong, and the other way round.
+
+    References
+    ----------
+    .. [1] Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+       Psychometrika 12, 1947.
+    """
+    n, fewer = only_one + only_other, min(only_one, only_other)
+    ways = sum(math.comb(n, k) for k in range(fewer + 1))
+    return min(1.0, float(Fraction(2 * ways, 1 << n)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p values for being several, so that all of them together err with the level of one [1]_.
+
+    Parameters
+    ----------
+    p_values
+        In any order.
+
+    Returns
+    -------
+    The adjusted values in the same order: the least times how many there are, the next times one less, and so on,
+    none below the one before and none above 1.
+
+    References
+    ----------
+    .. [1] S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
+       1979.
+    """
+    adjusted, floor = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+        floor = max(floor, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = floor
+    return adjusted
