@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from dstan._random import child_seed
 from dstan.clips import PreparedClip
 from dstan.errors import FaceError
+from dstan.fusion import FusionSettings
 from dstan.recognizers import DSTANSettings, Inference, Recognizer
 
 CLASSES = ("happiness", "disgust", "others")
@@ -93,3 +95,32 @@ class Joined(Nearest):
         (part,) = fitted
         self.means = part.means
         self.history_ = dict(part.history_)
+
+
+class Tunable(Nearest):
+    """Sees the flow times its gain: at a gain of 0 it learns nothing, and beyond that every gain is as good."""
+
+    def __init__(self, name: str = "tunable", **options: Any) -> None:
+        super().__init__(name, noise=0.0, **options)
+
+    def _louder(self, clips: Sequence[PreparedClip]) -> list[PreparedClip]:
+        gain = np.float32(self.settings.gain)
+        return [replace(clip, flow=clip.flow * gain) for clip in clips if clip.flow is not None]
+
+    def _fit(self, clips: Sequence[PreparedClip], labels: Any, classes: Any, **options: Any) -> None:
+        super()._fit(self._louder(clips), labels, classes, **options)
+
+    def _infer(self, clips: Sequence[PreparedClip]) -> Inference:
+        return super()._infer(self._louder(clips))
+
+
+class TunableJoined(Tunable):
+    """Takes over what its one component knows, whose settings are its own but for the fusion."""
+
+    def components(self) -> tuple[Recognizer, ...]:
+        return (Tunable("part", settings=replace(self.settings, fusion=FusionSettings())),)
+
+    def _fit(self, clips: Any, labels: Any, classes: Any, *, fitted: Any = None, **options: Any) -> None:
+        assert fitted is not None, "the part was fitted twice"
+        time.sleep(self.pause)
+        self.means = fitted[0].means

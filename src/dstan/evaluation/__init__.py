@@ -9,15 +9,19 @@ from dstan.evaluation.protocols import PROTOCOLS
 from dstan.evaluation.results import Result, Run, load_run
 from dstan.evaluation.runner import evaluate
 from dstan.evaluation.statistics import bootstrap_intervals, confusions_by_subject
+from dstan.evaluation.tuning import Search, Tuned, tune
 
 __all__ = [
     "PROTOCOLS",
     "Comparison",
     "Result",
     "Run",
+    "Search",
+    "Tuned",
     "bootstrap_intervals",
     "compare",
     "confusions_by_subject",
     "evaluate",
     "load_run",
+    "tune",
 ]

@@ -50,6 +50,12 @@ class FoldTask:
         The run's folder.
     inputs
         Path, digest and recipe key for :func:`load_inputs`.
+    parts
+        The folder below which each component's folds are; the run's where not given.
+    keeps_model
+        Whether the fitted model is written, too.
+    about
+        A few words that tell it from others of the same method, fold and seed.
     """
 
     recognizer: Recognizer
@@ -59,9 +65,13 @@ class FoldTask:
     device: str
     run: Path
     inputs: tuple[Path, str, str]
+    parts: tuple[Path, ...] = ()
+    keeps_model: bool = True
+    about: str = ""
 
     def __str__(self) -> str:
-        return f"{self.recognizer.name}, fold {self.fold.name}, seed {self.seed}"
+        about = f" ({self.about})" if self.about else ""
+        return f"{self.recognizer.name}, fold {self.fold.name}, seed {self.seed}{about}"
 
     @property
     def folder(self) -> Path:
@@ -72,7 +82,12 @@ class FoldTask:
     @property
     def components(self) -> tuple[FoldTask, ...]:
         """The tasks that fit what the method is made of; they must be finished before this one."""
-        return tuple(replace(self, recognizer=part) for part in self.recognizer.components())
+        made_of = self.recognizer.components()
+        places = self.parts or (self.run,) * len(made_of)
+        return tuple(
+            replace(self, recognizer=part, run=place, parts=(), keeps_model=True)
+            for part, place in zip(made_of, places, strict=True)
+        )
 
     @property
     def digest(self) -> str:
@@ -88,6 +103,15 @@ class FoldTask:
         except (OSError, ValueError):
             return False
         return bool(document.get("digest") == self.digest and document.get(PREDICTIONS) == _sha256(predictions))
+
+    def has_model(self) -> bool:
+        """Whether the fitted model is there."""
+        return (self.folder / model_files.DOCUMENT).is_file()
+
+    def forget_model(self) -> None:
+        """Remove the fitted model and keep what it predicted."""
+        for name in (model_files.DOCUMENT, model_files.ARRAYS):
+            (self.folder / name).unlink(missing_ok=True)
 
 
 def run_fold(task: FoldTask) -> None:
@@ -118,7 +142,8 @@ def run_fold(task: FoldTask) -> None:
     details = recognizer.predict_details([without_label(clip) for clip in test])
     predicted = time.perf_counter()
     predictions = _table(task, test, details)
-    save_model(recognizer, task.folder)
+    if task.keeps_model:
+        save_model(recognizer, task.folder)
     _atomic.write_text(task.folder / PREDICTIONS, predictions)
     seconds = {"fit": round(fitted - begun, 3), "predict": round(predicted - fitted, 3)}
     _atomic.write_json(task.folder / DOCUMENT, _document(task, recognizer, predictions, seconds))

@@ -220,11 +220,16 @@ def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> No
     RunError
         If some failed; all others have been finished by then.
     """
-    done = sum(task.is_finished() for task in tasks)
+    needed = {part.folder for task in tasks if not task.is_finished() for part in task.components}
+
+    def is_done(task: FoldTask) -> bool:
+        return task.is_finished() and (task.folder not in needed or task.has_model())
+
+    done = sum(map(is_done, tasks))
     progress("evaluate", done, len(tasks), "already finished" if done else "")
     failed: dict[Path, tuple[str, DstanError]] = {}
     for joined in (False, True):
-        waiting = [task for task in tasks if bool(task.components) == joined and not task.is_finished()]
+        waiting = [task for task in tasks if bool(task.components) == joined and not is_done(task)]
         ready = [task for task in waiting if not failed.keys() & {part.folder for part in task.components}]
         for index, outcome in engine.run(run_fold, ready):
             done += 1
