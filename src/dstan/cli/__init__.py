@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from dstan._version import __version__
-from dstan.cli import benches, comparison, corpus, demo, evaluation, methods, models, output, preparation
+from dstan.cli import benches, comparison, corpus, demo, evaluation, methods, models, output, preparation, tuning
 from dstan.errors import ConfigError, DstanError, UnknownNameError
 
 
@@ -66,7 +66,7 @@ def dstan(
     output.show_warnings()
 
 
-for group in (demo, corpus, preparation, evaluation, comparison, models, methods, benches):
+for group in (demo, corpus, preparation, evaluation, comparison, tuning, models, methods, benches):
     app.add_typer(group.app)
 
 
