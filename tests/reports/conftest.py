@@ -38,6 +38,11 @@ def _history(rng: np.random.Generator, streams: Sequence[str], epochs: int) -> d
     return found
 
 
+def _add_gradient_norms(history: dict[str, Any]) -> None:
+    for record in (record for records in history.values() for record in records):
+        record["gradient_norm"] = 2 / record["epoch"]
+
+
 def _about(name: str, settings: dict[str, Any], methods: Sequence[str]) -> dict[str, Any]:
     parts = [part for part in ("stan-a", "stmn-a") if name == "dstan" and part in methods]
     return {"settings": {**settings, "fusion": {"method": "svm" if name == "dstan" else "none"}}, "components": parts}
@@ -66,6 +71,7 @@ def write_run() -> Callable[..., Path]:
         rename: Callable[[str], str] = str,
         corpus_of: Callable[[str], str] = lambda subject: "casme2",
         skipped: Sequence[Sequence[str]] = (),
+        inside: Callable[[str, int, str], dict[str, Any]] | None = None,
         **info: Any,
     ) -> Path:
         rng = np.random.default_rng(0)
@@ -93,6 +99,9 @@ def write_run() -> Callable[..., Path]:
                     fold = f"{corpus}/{subject}" if several else subject
                     document = {"fold": fold, "seed": seed, "train": 200, "test": 5, "seconds": {"fit": 9.1}}
                     document["history"] = _history(rng, STREAMS[method], epochs)
+                    if inside:
+                        document["dynamics"] = {one: inside(fold, seed, one) for one in STREAMS[method]}
+                        _add_gradient_norms(document["history"])
                     place = folder / method / "folds" / f"{number}-seed{seed}"
                     place.mkdir(parents=True)
                     (place / "fold.json").write_text(json.dumps(document))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SHADES = 8
 _WIDEST_WITH_NUMBERS = 13  # folds; with more, the cells of a table are too narrow for a number
+_MOST_NAMES, _LONGEST_FLAT = 45, 6
 
 
 def inner_figure(method: str, networks: Mapping[str, Sequence[Fit]]) -> Drawing | None:
@@ -95,7 +96,8 @@ def search_figure(method: str, search: Search) -> Drawing:
         _shaded(panel, levels)
         if n <= _WIDEST_WITH_NUMBERS:
             for row, column in np.ndindex(k, n):
-                panel.text(column, row, f"{search.scores[column, row]:.2f}", ha="center", va="center", size=8)
+                score = search.scores[column, row]
+                panel.text(column, row, "—" if np.isnan(score) else f"{score:.2f}", ha="center", va="center", size=8)
             _outlined(panel, search.chosen)
         else:
             size = min(7.0, 300 / n)
@@ -138,11 +140,12 @@ def _outlined(panel: Axes, chosen: NDArray[np.int64]) -> None:
 
 
 def _fold_ticks(panel: Axes, folds: Sequence[tuple[str, int]]) -> None:
-    several = len({seed for _, seed in folds}) > 1
-    names = [label(fold, 10) + f" · {seed}" * several for fold, seed in folds]
-    step = max(1, -(-len(folds) // 40))
-    shown = range(0, len(folds), step)
-    ticks = panel.set_xticks(list(shown), [names[at] for at in shown])
-    if len(folds) > 10:
+    """Name each fold once, in the middle of its seeds."""
+    columns: dict[str, list[int]] = {}
+    for column, (fold, _) in enumerate(folds):
+        columns.setdefault(fold, []).append(column)
+    shown = list(columns)[:: -(-len(columns) // _MOST_NAMES)]
+    ticks = panel.set_xticks([float(np.mean(columns[fold])) for fold in shown], [label(fold, 10) for fold in shown])
+    if len(shown) > _WIDEST_WITH_NUMBERS or max(map(len, shown)) > _LONGEST_FLAT:
         for tick in ticks:
             tick.label1.set(rotation=55, ha="right", rotation_mode="anchor")

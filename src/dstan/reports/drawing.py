@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ COLOURS: dict[str, tuple[str, str]] = {
 SERIES = tuple(role for role in COLOURS if role.startswith("series"))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _CSS_PX_PER_POINT = 4 / 3
+_SURPLUS_DIGITS = re.compile(r"(\.\d\d)\d+")  # a hundredth of a point is finer than any screen
 _PNG_DPI = 160
 
 _RC = {
@@ -116,6 +118,8 @@ class Drawing:
             return value.replace("#", f"#{self.name}-", 1)
         if key == "clip-path":
             return value.replace("url(#", f"url(#{self.name}-", 1)
+        if key == "d":
+            return _SURPLUS_DIGITS.sub(r"\1", value)
         if key == "style":
             for role, (light, _) in COLOURS.items():
                 value = value.replace(light, f"var(--{role})")

@@ -90,15 +90,16 @@ class Fit:
 
 
 def fits_by_network(folds: Sequence[Mapping[str, Any]]) -> dict[str, list[Fit]]:
-    """Return the fits of each network, from the documents of the folds.
+    """Return the fits of each network, from the documents of the folds, in the order of folds and seeds.
 
     Parameters
     ----------
     folds
         What ``fold.json`` says of each fold and seed.
     """
-    networks = dict.fromkeys(network for fold in folds for network in fold["history"])
-    return {network: [_fit(fold, network) for fold in folds if network in fold["history"]] for network in networks}
+    ordered = sorted(folds, key=lambda fold: (str(fold["fold"]), int(fold["seed"])))
+    networks = dict.fromkeys(network for fold in ordered for network in fold["history"])
+    return {network: [_fit(fold, network) for fold in ordered if network in fold["history"]] for network in networks}
 
 
 def _fit(fold: Mapping[str, Any], network: str) -> Fit:

@@ -16,6 +16,8 @@ from dstan.reports.remarks import DEAD_TYPICAL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_FEW_DECADES = 50.0  # times the smallest: up to here a logarithmic axis names 2 and 5, too
+
 
 def learning_figure(method: str, networks: Mapping[str, Sequence[Fit]]) -> Drawing:
     """Draw loss, accuracy and gradient norm on the training part of every fit, epoch by epoch, one row a network.
@@ -39,7 +41,7 @@ def learning_figure(method: str, networks: Mapping[str, Sequence[Fit]]) -> Drawi
             for panel, title, series in zip(panels[index], titles, every, strict=False):
                 _curves(panel, series, colour(SERIES[index % len(SERIES)]))
                 panel.set(title=f"{label(network)}: {title}", xlabel="epoch" if index == len(networks) - 1 else "")
-                _vertical(panel, title)
+                _axes(panel, title)
         words = " ".join(_learning_words(network, fits) for network, fits in networks.items())
         return finish(figure, f"learning-{method}", f"Learning curves on the training parts. {words}")
 
@@ -53,13 +55,16 @@ def _curves(panel: Axes, series: Sequence[Numbers], tone: str) -> None:
     panel.grid(axis="y")
 
 
-def _vertical(panel: Axes, title: str) -> None:
-    from matplotlib.ticker import FuncFormatter
+def _axes(panel: Axes, title: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+    panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     if title == "gradient norm":
         panel.set_yscale("log", nonpositive="mask")
+        low, high = panel.get_ylim()
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < _FEW_DECADES * low else (1,)))
+        panel.yaxis.set_minor_locator(NullLocator())
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        panel.yaxis.set_minor_formatter("")
     elif title == "loss":
         panel.set_ylim(bottom=0)
     else:
@@ -126,7 +131,7 @@ def _dead_panel(panel: Axes, dead: Mapping[str, NDArray[np.float64]]) -> None:
     panel.set_xticks(range(blocks), [f"block {block + 1}" for block in range(blocks)])
     panel.set(title="dead channels", ylim=(0, min(1.0, max(0.3, 1.1 * highest))), xlim=(-0.5, blocks - 0.5))
     panel.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    panel.tick_params(axis="x", length=0)
+    panel.tick_params(axis="x", length=0, pad=8)
     panel.grid(axis="y")
 
 

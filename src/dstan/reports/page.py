@@ -22,6 +22,7 @@ from dstan.reports.section import Section
 from dstan.reports.tables import SCORES, ScoreRow
 
 BASELINE = "majority"
+_NARROW = 6.5  # inches; a wider figure scrolls on a small screen instead of shrinking
 _PAPER_SCORES = {"accuracy": "Accuracy", "f1_le_ngo": "F1 (Le Ngo)", "precision": "Precision", "recall": "Recall"}
 
 
@@ -152,6 +153,7 @@ class Report:
             lstrip_blocks=True,
         )
         environment.filters["drawn"] = lambda drawing: Markup(drawing.inline())
+        environment.filters["width"] = _width
         environment.filters["as_printed"] = _as_printed
         return environment.get_template("page.html.j2").render(self.content())
 
@@ -250,6 +252,13 @@ class Report:
         shown = {key: value for key, value in self.info.items() if key not in left_out}
         lists = {"classes": self.info["classes"], "seeds": self.info["seeds"]}
         return [*flat({**shown, **lists}).items()]
+
+
+def _width(drawing: Drawing) -> Any:
+    """Return the attribute of a figure's element."""
+    from markupsafe import Markup
+
+    return Markup(' class="wide"' if drawing.figure.get_figwidth() > _NARROW else "")
 
 
 def _as_printed(value: float | None) -> str:

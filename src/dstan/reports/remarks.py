@@ -18,7 +18,7 @@ FLAT = 0.02
 """Temporal attention that varies by less, over the frames and between clips, chooses nothing."""
 NEAR_MAJORITY = 0.05
 """Training accuracy that ends less than this above the share of the commonest class is next to nothing learned."""
-STILL_FALLING = 0.05
+STILL_FALLING = 0.03
 """A loss that falls by more than this share of its start in the last fifth of the epochs is not done."""
 EXPLODED = 100.0
 """A gradient norm that once is this many times its median."""
@@ -103,10 +103,11 @@ def _dead(fits: Sequence[Fit], seeds: int) -> list[str]:
         return []
     worst = max(some, key=lambda fit: max(fit.dead_units))
     block = int(np.argmax(worst.dead_units))
+    where = f"; at worst, in {fold_names([worst], seeds)}, " if len(some) > 1 else ": "
     return [
-        f"More than a quarter of the channels of a block are dead in {_which(some, fits, seeds)}; at worst "
-        f"{worst.dead_units[block]:.0%} of block {block + 1}, in {fold_names([worst], seeds)}. They cost time and give "
-        "nothing: a lower learning rate or a narrower network wastes less."
+        f"More than a quarter of the channels of a block are dead in {_which(some, fits, seeds)}{where}"
+        f"{worst.dead_units[block]:.0%} of block {block + 1}. They cost time and give nothing: a lower learning rate "
+        "or a narrower network wastes less."
     ]
 
 

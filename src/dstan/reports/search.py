@@ -32,7 +32,7 @@ class Search:
     score
         By which score candidates were judged.
     folds
-        The name of the fold and the seed of each choice.
+        The name of the fold and the seed of each choice, in their order.
     scores
         (choices, candidates): NaN where a candidate has none.
     chosen
@@ -97,7 +97,8 @@ def read_search(folder: Path) -> Search | None:
         return None
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        choices, candidates = document["choices"], tuple(document["candidates"])
+        choices = sorted(document["choices"], key=lambda one: (str(one["fold"]), int(one["seed"])))
+        candidates = tuple(document["candidates"])
         scores = [[np.nan if value is None else float(value) for value in one["scores"]] for one in choices]
         return Search(
             settings=tuple(document["settings"]),
