@@ -150,7 +150,7 @@ def _show_search(search: Search) -> None:
     ]
     output.table((*names, "inner UF1", "chosen"), rows, numbers=("inner UF1", "chosen"))
     output.say(
-        "Inner UF1, a mean over folds, is that of the training people, and chose the settings: it is no result. "
-        "The scores above are of people who had no say in any choice.",
+        "Inner UF1, a mean over folds, is measured on training people and chose the settings: it is not a result. "
+        "Only the scores above are one: they are of people who had no say in any choice.",
         "dim",
     )
