@@ -36,6 +36,7 @@ _KEEP_MEMORY = {
     "MALLOC_ARENA_MAX": "1",  # a second arena cannot grow beyond 64 MB and would map every large block anew
     "MALLOC_MMAP_THRESHOLD_": str(2**33),
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages, where the system lets a process ask for them
 }
 
 
@@ -82,7 +83,7 @@ def keep_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     trim_threshold, mmap_threshold, mmap_max, arena_max = -1, -3, -4, -8  # the M_... of malloc.h
-    wanted = ((mmap_threshold, 2**30), (mmap_max, 0), (trim_threshold, 2**31 - 1), (arena_max, 1))
+    wanted = ((mmap_threshold, 2**30), (mmap_max, 0), (trim_threshold, -1), (arena_max, 1))  # -1: never
     return {int(mallopt(name, value)) for name, value in wanted} == {1}
 
 

@@ -207,6 +207,6 @@ def _toml(settings: Settings, prefix: str) -> str:
         elif value is None:
             lines.append(f"# {doc}\n# {field.name} = (not set)")
         else:
-            among = f" One of: {', '.join(choices)}." if choices else ""
+            among = f" One of: {', '.join(choices)}." if choices and isinstance(value, str) else ""
             lines.append(f"# {doc}{among}\n{field.name} = {json.dumps(_plain(value))}")
     return "\n".join(lines) + ("\n" if lines else "") + "".join(groups)

@@ -22,10 +22,11 @@ class FusionSettings(Settings):
         "svm", "A linear SVM on both streams' features, or the mean of their probabilities.", choices=("svm", "average")
     )
     C: float = setting(1.0, "Penalty of the SVM.", low=1e-9, high=1e9)
+    standardise: bool = setting(True, "Features reach the SVM with mean 0 and deviation 1 over the training clips.")
 
 
 class LinearSVM:
-    """A linear support vector classifier, one against one, on standardised features (equation 9).
+    """A linear support vector classifier, one against one (equation 9).
 
     It is fitted by scikit-learn, stored as weights and intercepts, and predicted here by the same vote.
 
@@ -33,10 +34,12 @@ class LinearSVM:
     ----------
     C
         Penalty of a violated margin.
+    standardise
+        Whether features are brought to mean 0 and deviation 1 first.
     """
 
-    def __init__(self, C: float = 1.0) -> None:
-        self.C = C
+    def __init__(self, C: float = 1.0, *, standardise: bool = True) -> None:
+        self.C, self.standardise = C, standardise
         self.arrays: dict[str, NDArray[np.float64]] = {}
 
     def fit(self, features: NDArray[np.float64], labels: NDArray[np.int64], n_classes: int) -> Self:
@@ -65,8 +68,10 @@ class LinearSVM:
                 where="fusion",
                 hint="Train on more subjects",
             )
-        mean, scale = features.mean(0), features.std(0)
-        scale[scale == 0] = 1.0
+        mean, scale = np.zeros(features.shape[1]), np.ones(features.shape[1])
+        if self.standardise:
+            mean, scale = features.mean(0), features.std(0)
+            scale[scale == 0] = 1.0
         svc = SVC(kernel="linear", C=self.C, decision_function_shape="ovo").fit((features - mean) / scale, labels)
         sign = -1.0 if len(present) == 2 else 1.0  # scikit-learn turns the margin of two classes round
         self.arrays = {

@@ -66,6 +66,7 @@ class Recognizer(ABC):
     def _forget(self) -> None:
         self.classes_: tuple[str, ...] = ()
         self.history_: dict[str, list[dict[str, float]]] = {}
+        self.dynamics_: dict[str, dict[str, Any]] = {}
         self.trained_: dict[str, Any] = {}
 
     @property
@@ -231,8 +232,9 @@ class Recognizer(ABC):
         if not self.classes_:
             raise NotFittedError("this recogniser is not fitted", where=self.name, hint="Call fit first")
         arrays, document = self._state()
-        common = {"classes": list(self.classes_), "history": self.history_, "trained": self.trained_}
-        return arrays, {**common, **document}
+        common = {"classes": list(self.classes_), "trained": self.trained_}
+        learned = {"history": self.history_, "dynamics": self.dynamics_}
+        return arrays, {**common, **learned, **document}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> Self:
         """Take over what :meth:`state` returned from a recogniser with the same settings.
@@ -251,6 +253,7 @@ class Recognizer(ABC):
         self._restore(arrays, document, tuple(document["classes"]))
         self.classes_ = tuple(document["classes"])
         self.history_, self.trained_ = dict(document["history"]), dict(document["trained"])
+        self.dynamics_ = dict(document.get("dynamics", {}))
         return self
 
     @abstractmethod

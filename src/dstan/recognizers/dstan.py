@@ -39,7 +39,8 @@ class DSTAN(Recognizer):
     def _forget(self) -> None:
         super()._forget()
         self.parts = self.components()
-        self.svm = LinearSVM(self.settings.fusion.C)
+        fusion = self.settings.fusion
+        self.svm = LinearSVM(fusion.C, standardise=fusion.standardise)
 
     @property
     def description(self) -> str:
@@ -77,6 +78,7 @@ class DSTAN(Recognizer):
         if self.settings.fusion.method == "svm":
             self.svm.fit(self._joined([part.see(clips) for part in self.parts]), labels, len(classes))
         self.history_ = {stream: part.history_[stream] for part in self.parts for stream in part.streams}
+        self.dynamics_ = {stream: part.dynamics_[stream] for part in self.parts for stream in part.streams}
 
     def _take(self, fitted: Sequence[Recognizer], classes: tuple[str, ...]) -> tuple[StreamRecognizer, ...]:
         """Return the fitted components in place of our own, after a look at what they are."""

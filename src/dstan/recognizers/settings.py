@@ -24,6 +24,10 @@ class DSTANSettings(MethodSettings):
         low=0.0,
     )
 
+    flow_strain: bool = setting(
+        False, "The magnitude of the flow's strain, times 10 pixels, is a third channel of the motion stream."
+    )
+
     @property
     def gain(self) -> float:
         """The factor on the flow that is in force."""

@@ -18,11 +18,14 @@ from dstan.clips import PreparedClip
 from dstan.errors import NotFittedError
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamOutput, StreamSettings
+from dstan.preprocessing.strain import strain_magnitude
 from dstan.recognizers.contract import Inference, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.settings import DSTANSettings
-from dstan.training import fit_network
+from dstan.training import TrainingData, fit_network
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
+STRAIN_GAIN = np.float32(10.0)
+"""Pixels: brings strain, which has no unit, to the size of the flow that it is taken from."""
 
 
 class StreamRecognizer(Recognizer):
@@ -74,7 +77,7 @@ class StreamRecognizer(Recognizer):
     @property
     def epochs(self) -> int:
         """The epochs of its training."""
-        return self.settings.training.epochs
+        return int(self.settings.training.epochs)
 
     def see(self, clips: Sequence[PreparedClip]) -> list[StreamOutput]:
         """Pass each clip through the network by itself, in float32.
@@ -134,18 +137,20 @@ class StreamRecognizer(Recognizer):
     ) -> None:
         seed = child_seed(seed, self.stream)
         network = self._build(len(classes), child_seed(seed, "weights"))
-        records = fit_network(
+        data = TrainingData.stack(map(self._tensor, clips), torch.from_numpy(labels), self._mirrored_signs)
+        fit = fit_network(
             network,
-            torch.stack([self._tensor(clip) for clip in clips]),
-            torch.from_numpy(labels),
+            data,
             self.settings.training,
+            epochs=self.epochs,
             seed=seed,
             device=device,
             on_epoch=None if on_epoch is None else lambda record: on_epoch(self.stream, record),
         )
         self.network = network
         self.present = tuple(int(label) for label in np.unique(labels))
-        self.history_ = {self.stream: [vars(record) for record in records]}
+        self.history_ = {self.stream: [vars(record) for record in fit.history]}
+        self.dynamics_ = {self.stream: fit.dynamics.to_dict()}
 
     def _infer(self, clips: Sequence[PreparedClip]) -> Inference:
         return self.interpret(self.see(clips))
@@ -174,16 +179,24 @@ class StreamRecognizer(Recognizer):
     def _build(self, n_classes: int, seed: int) -> Stream:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return Stream(1 if self.stream == "appearance" else 2, n_classes, self.settings.network)
+            return Stream(len(self._mirrored_signs), n_classes, self.settings.network)
+
+    @property
+    def _mirrored_signs(self) -> tuple[float, ...]:
+        """For each channel, what mirroring multiplies it by: motion to the right becomes motion to the left."""
+        if self.stream == "appearance":
+            return (1.0,)
+        return (-1.0, 1.0, 1.0) if self.settings.flow_strain else (-1.0, 1.0)
 
     def _tensor(self, clip: PreparedClip) -> Float32[Tensor, "t c h w"]:
         """Return what the network sees: frames standardised by their own clip, or flow times its gain."""
         array = getattr(clip, self.stream)
         if self.stream == "appearance":
-            array = ((array - array.mean()) / (array.std() + 1e-6))[:, None]
-        else:
-            array = array * np.float32(self.settings.gain)
-        return torch.from_numpy(array)
+            return torch.from_numpy(((array - array.mean()) / (array.std() + 1e-6))[:, None])
+        if self.settings.flow_strain:
+            strain = [strain_magnitude(field.transpose(1, 2, 0)) for field in array]
+            array = np.concatenate([array, STRAIN_GAIN * np.stack(strain)[:, None]], axis=1)
+        return torch.from_numpy(array * np.float32(self.settings.gain))
 
     def _check(self, clips: Sequence[PreparedClip]) -> None:
         super()._check(clips)
@@ -215,5 +228,5 @@ def _concerning(stream: StreamName, settings: DSTANSettings) -> DSTANSettings:
     """Return the settings with what does not concern the stream at its default."""
     alone = replace(settings, fusion=FusionSettings())
     if stream == "appearance":
-        return replace(alone, flow_gain=None)
+        return replace(alone, flow_gain=None, flow_strain=False)
     return replace(alone, network=replace(settings.network, lhfn=False))

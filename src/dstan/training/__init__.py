@@ -1,0 +1,34 @@
+"""How a network is trained: one loop, plain to see, and what it is told and tells.
+
+Everything that a fit needs is on its device once, as half-precision numbers. Order, augmentation and weights are
+decided by a seed, so the same seed on the same kind of device gives the same weights.
+"""
+
+from dstan.training.augmentation import AugmentationSettings
+from dstan.training.data import TrainingData
+from dstan.training.dynamics import Dynamics, Restart
+from dstan.training.loop import (
+    EpochRecord,
+    Fit,
+    fit_network,
+    settle_batch_norm,
+    steady,
+    train_epochs,
+    uses_bfloat16,
+)
+from dstan.training.settings import TrainingSettings
+
+__all__ = [
+    "AugmentationSettings",
+    "Dynamics",
+    "EpochRecord",
+    "Fit",
+    "Restart",
+    "TrainingData",
+    "TrainingSettings",
+    "fit_network",
+    "settle_batch_norm",
+    "steady",
+    "train_epochs",
+    "uses_bfloat16",
+]

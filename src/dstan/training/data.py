@@ -1,0 +1,62 @@
+"""What a fit learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from jaxtyping import Float16, Float32, Int64
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Everything that a fit learns from, in memory once.
+
+    Parameters
+    ----------
+    inputs
+        The clips as the network sees them, channels last, in half precision.
+    labels
+        The class of each clip, counted from 0.
+    mirrored_signs
+        What each channel is multiplied by when a clip is mirrored: -1 for motion to the right, 1 for anything else.
+    """
+
+    inputs: Float16[Tensor, "n t h w c"]
+    labels: Int64[Tensor, " n"]
+    mirrored_signs: Float32[Tensor, " c"]
+
+    @classmethod
+    def stack(
+        cls, clips: Iterable[Float32[Tensor, "t c h w"]], labels: Int64[Tensor, " n"], mirrored_signs: Sequence[float]
+    ) -> Self:
+        """Put clips of one shape side by side, one after the other, so that all of them are never there twice.
+
+        Parameters
+        ----------
+        clips
+            As many as there are labels.
+        labels, mirrored_signs
+            As above.
+        """
+        inputs = torch.empty(0)
+        for index, clip in enumerate(clips):
+            if not index:
+                t, c, h, w = clip.shape
+                inputs = torch.empty(len(labels), t, h, w, c, dtype=torch.float16)
+            inputs[index] = clip.movedim(1, -1)
+        return cls(inputs, labels, torch.tensor(mirrored_signs))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def on(self, device: torch.device) -> Self:
+        """Return the same on a device."""
+        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
+
+    def of(self, clips: Int64[Tensor, " m"] | slice) -> Self:
+        """Return some of the clips."""
+        return replace(self, inputs=self.inputs[clips], labels=self.labels[clips])
