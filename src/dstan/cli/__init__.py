@@ -12,7 +12,19 @@ import typer
 from typer.core import TyperGroup
 
 from dstan._version import __version__
-from dstan.cli import benches, comparison, corpus, demo, evaluation, methods, models, output, preparation, tuning
+from dstan.cli import (
+    benches,
+    comparison,
+    corpus,
+    demo,
+    evaluation,
+    methods,
+    models,
+    output,
+    preparation,
+    reproduction,
+    tuning,
+)
 from dstan.errors import ConfigError, DstanError, UnknownNameError
 
 
@@ -66,7 +78,7 @@ def dstan(
     output.show_warnings()
 
 
-for group in (demo, corpus, preparation, evaluation, comparison, tuning, models, methods, benches):
+for group in (demo, corpus, preparation, evaluation, comparison, tuning, reproduction, models, methods, benches):
     app.add_typer(group.app)
 
 

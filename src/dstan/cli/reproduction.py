@@ -1,0 +1,180 @@
+"""The command that reproduces the paper's tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dstan.cli import options, output
+from dstan.errors import ConfigError, CorpusNotFoundError, UnknownNameError
+
+if TYPE_CHECKING:
+    from dstan.clips import ClipSet
+    from dstan.reproduce.sheet import Sheet
+
+app = typer.Typer()
+PANEL = "Evaluation"
+PROTOCOLS = ("loso", "kfold-subject")
+
+
+@app.command(rich_help_panel=PANEL)
+def reproduce(
+    targets: Annotated[
+        list[str], typer.Argument(metavar="WHAT...", help="table1 to table4, figure5 to figure7, or all.")
+    ],
+    roots: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--root",
+            metavar="CORPUS=DIR",
+            help="Where smic-hs, casme or casme2 lies; may be repeated [default: as your settings say].",
+            show_default=False,
+        ),
+    ] = None,
+    codings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--coding",
+            metavar="CORPUS=TEXT",
+            help="Part of the name of the coding table, where there are several.",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")] = 1,
+    protocol: Annotated[
+        str, typer.Option(metavar="PROTOCOL", help="loso, as the paper, or kfold-subject for a first look.")
+    ] = PROTOCOLS[0],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where runs, tables and figures go.")] = Path(
+        "runs/reproduce"
+    ),
+    config: options.Config = None,
+    assignments: options.Set = None,
+    cache: options.CacheRoot = None,
+    workers: options.Workers = None,
+    cluster: options.Cluster = None,
+    device: options.Device = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Print the paper's tables and figures with ours beside them, from one run a corpus that all of them share.
+
+    A corpus that is neither named nor found is left out. What is finished is kept: stopped at any moment, the same
+    command goes on, and others add to the same folder.
+
+    Example: `dstan reproduce table1 figure5 --root casme2=/data/CASME2 --out runs/reproduce`
+
+    Everything, on drawn faces, small: `dstan reproduce all --root casme2=twin --protocol kfold-subject --set
+    recipe.size=64 --set training.epochs=10`
+    """
+    from dstan.preprocessing.cache import Cache
+    from dstan.reproduce.pages import sheets_for, write_all
+    from dstan.reproduce.runs import read_measured, run_corpus
+    from dstan.reproduce.targets import TASKS, choose, methods_for
+
+    wanted = choose(targets)
+    if protocol not in PROTOCOLS:
+        raise UnknownNameError(
+            f"no protocol of one corpus is called {protocol!r}", hint=f"Choose {' or '.join(PROTOCOLS)}"
+        )
+    needed = {corpus: methods_for(wanted, corpus) for corpus in TASKS}
+    overrides = options.settings(config, assignments)
+    where = options.device(device)
+    loaded = _load([corpus for corpus, methods in needed.items() if methods], roots, codings, out)
+    store = Cache(cache)
+    with output.progress_bars() as progress:
+        for corpus, clips in loaded.items():
+            run_corpus(
+                corpus,
+                clips,
+                needed[corpus],
+                out,
+                overrides,
+                protocol=protocol,
+                seeds=seeds,
+                workers=workers,
+                cluster=cluster,
+                cache=store,
+                progress=progress,
+                device=where,
+            )
+    measured = [one for corpus in TASKS if (one := read_measured(out, corpus)) is not None]
+    sheets = [sheet for target in wanted for sheet in sheets_for(target, measured)]
+    files, index = write_all(sheets, out)
+    if as_json:
+        found = [_plain(*pair) for pair in zip(sheets, files, strict=True)]
+        output.document({"out": out, "index": index, "sheets": found})
+        return
+    said: set[str] = set()
+    for sheet in sheets:
+        show_sheet(sheet, said)
+    output.say(f"All of it on one page, with pictures: {index}")
+    output.say(f"Markdown, CSV, LaTeX, PNG and SVG of each: {out / 'tables'} and {out / 'figures'}")
+
+
+def _load(
+    corpora: Sequence[str], roots: Sequence[str] | None, codings: Sequence[str] | None, out: Path
+) -> dict[str, ClipSet]:
+    """Load every corpus that is named or found; say which is not."""
+    from dstan.corpora.whereabouts import known_root
+    from dstan.reproduce.runs import read_measured
+    from dstan.reproduce.targets import TASKS
+
+    places, tables = _by_corpus("--root", roots), _by_corpus("--coding", codings)
+    loaded: dict[str, ClipSet] = {}
+    earlier: list[str] = []
+    for corpus in corpora:
+        if corpus in places or known_root(corpus):
+            where = [f"{corpus}={places[corpus]}"] if corpus in places else None
+            coding = [f"{corpus}={tables[corpus]}"] if corpus in tables else None
+            loaded[corpus] = options.load([corpus], where, TASKS[corpus], coding, None, True)
+            for text in loaded[corpus].notes:
+                output.note(text)
+        elif read_measured(out, corpus) is not None:
+            earlier.append(corpus)
+            output.note(f"{corpus}: no folder is named; shown as it was evaluated earlier in {out / corpus}")
+        else:
+            output.note(f"{corpus} is left out: no folder is named or found (--root {corpus}=DIR)")
+    if not loaded and not earlier:
+        raise CorpusNotFoundError(
+            f"there is no corpus to measure on: {' or '.join(corpora)}",
+            hint=f"Type where one lies: --root {corpora[-1]}=DIR. Without one, draw a twin first: "
+            f"dstan synth {corpora[-1]} --out twin",
+        )
+    return loaded
+
+
+def _by_corpus(option: str, texts: Sequence[str] | None) -> dict[str, str]:
+    from dstan.reproduce.targets import TASKS
+
+    found = {}
+    for text in texts or ():
+        corpus, equals, value = text.partition("=")
+        if not equals or corpus not in TASKS:
+            raise ConfigError(
+                f"{option} {text}: of which corpus of the paper?",
+                hint=f"Write {option} CORPUS=..., where CORPUS is {', '.join(TASKS)}",
+            )
+        found[corpus] = value
+    return found
+
+
+def show_sheet(sheet: Sheet, said: set[str]) -> None:
+    """Print a table or figure with its notes, and of its caption what was not said already."""
+    output.say(sheet.title, "bold yellow" if sheet.synthetic else "bold")
+    heads = [f"{group}\n{name}".replace("-", "-\n").strip() for group, name in sheet.columns]
+    rows = [[cell.replace(" [", "\n[") for cell in row] for row in sheet.rows]
+    output.table(heads, rows, numbers=heads[sheet.words :])
+    for row, text in zip(sheet.rows, sheet.notes, strict=False):
+        output.say(f"  {row[0]}, {row[1]}: {text}", "dim")
+    for sentence in sheet.caption:
+        if sentence not in said:
+            output.say(sentence, "yellow" if sentence.startswith("SYNTHETIC") else "dim")
+    said.update(sheet.caption)
+    output.say()
+
+
+def _plain(sheet: Sheet, files: Mapping[str, Path]) -> dict[str, Any]:
+    about = {"name": sheet.name, "title": sheet.title, "synthetic": sheet.synthetic, "caption": sheet.caption}
+    return {**about, "records": sheet.records, "files": files}

@@ -1,0 +1,109 @@
+"""What stands below every reproduced table and figure: how to read it, and what differs from the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dstan.recognizers import METHODS
+from dstan.reports.appendix import flat
+from dstan.reports.published import DATA_SETS, PEOPLE
+from dstan.reproduce.runs import Measured
+
+PAPER_SETTINGS = {"recipe.size": "224", "recipe.steps": "9", "training.batch_size": "32"}
+"""Settings that the paper states (section 3.2); of all others it is silent."""
+_HELD_OUT = {"loso": "one person", "kfold-subject": "a fifth of the people"}
+
+
+def title(number: str, what: str, measured: Sequence[Measured]) -> str:
+    """Return the line above a table or figure, which says where faces are drawn."""
+    drawn = [one.synthetic for one in measured]
+    return f"{number}: {what}" + (" (SYNTHETIC faces)" if all(drawn) else " (partly SYNTHETIC faces)" * any(drawn))
+
+
+def synthetic_words(measured: Sequence[Measured]) -> list[str]:
+    """Say which data sets are drawn and what that means; nothing where none is."""
+    drawn = [one.name for one in measured if one.synthetic]
+    if not drawn:
+        return []
+    return [
+        f"SYNTHETIC: the faces of {' and '.join(drawn)} are drawn by a computer, those of the paper are filmed. "
+        "The two measure different things: the difference tells nothing about how well the paper is reproduced."
+    ]
+
+
+def reading_words(measured: Sequence[Measured]) -> str:
+    """Say how a figure of ours is to be read."""
+    several = any(len(one.info["seeds"]) > 1 for one in measured)
+    seeds = "mean ± standard deviation over seeds" if several else "one seed, so without a deviation over seeds"
+    return (
+        f"Ours: {seeds}; in brackets the 95 % interval over people. The difference is ours less the paper's. "
+        "F1 is the harmonic mean of mean precision and mean recall, as in the paper."
+    )
+
+
+def departures(one: Measured) -> str:
+    """Say on what was measured and where that leaves the paper, from ``run.json``.
+
+    Parameters
+    ----------
+    one
+        What was measured on a corpus.
+
+    Returns
+    -------
+    A sentence that begins with the data set's name.
+    """
+    info, clips = one.info, one.info["input"]
+    parts = [
+        f"{clips['clips']} clips of {clips['subjects']} people (paper: {DATA_SETS[one.task].clips} of "
+        f"{PEOPLE[one.task]})",
+        f"{_HELD_OUT.get(info['protocol'], info['protocol'])} held out at a time"
+        + " (paper: one person)" * (info["protocol"] != "loso"),
+        f"{len(info['seeds'])} seed{'s' * (len(info['seeds']) > 1)} (the paper does not say)",
+        *_changed(one),
+        *([f"{info['skipped']} clips left out (skipped.csv)"] if info["skipped"] else []),
+    ]
+    return f"{one.name}: {'; '.join(parts)}."
+
+
+def _changed(one: Measured) -> Iterable[str]:
+    """Yield each setting that leaves the paper's, or, where the paper is silent, this project's default."""
+    found: dict[str, set[str]] = {}
+    for method, info in one.about.items():
+        about = {**info["components"], **info["methods"]}.get(method)
+        if about is None or method not in METHODS:
+            continue
+        default = flat(METHODS[method]().settings.to_dict())
+        for key, value in flat(about["settings"]).items():
+            usual = PAPER_SETTINGS.get(key, default.get(key)) if one.info is info else default.get(key)
+            if usual is not None and value != usual:
+                found.setdefault(f"{key} = {{}} ({_whose(key, usual)})", set()).add(value)
+    for words, values in found.items():
+        yield words.format(" or ".join(sorted(values)))
+
+
+def _whose(key: str, usual: str) -> str:
+    return f"paper: {usual}" if key in PAPER_SETTINGS else f"default {usual}; the paper does not say"
+
+
+def about_all(measured: Sequence[Measured]) -> list[str]:
+    """Return the sentences of :func:`departures` for each data set."""
+    return [departures(one) for one in measured]
+
+
+def record_of(one: Measured, method: str) -> Mapping[str, Any]:
+    """Return what every record of a CSV says of the run behind a number, measured or not."""
+    info = one.about.get(method)
+    blank = {"clips": "", "people": "", "protocol": "", "seeds": ""}
+    known = (
+        blank
+        if info is None
+        else {
+            "clips": info["input"]["clips"],
+            "people": info["input"]["subjects"],
+            "protocol": info["protocol"],
+            "seeds": len(info["seeds"]),
+        }
+    )
+    return {"faces": "SYNTHETIC" if one.synthetic else "filmed", **known}

@@ -1,0 +1,167 @@
+"""The files of a reproduction: each sheet as Markdown, CSV, LaTeX, PNG and SVG, and a page that shows them together."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from dstan import _atomic
+from dstan.reproduce.sheet import Sheet
+from dstan.reproduce.targets import TARGETS
+
+INDEX = "README.md"
+_NOTES = "on which clips"
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\N{MINUS SIGN}": "$-$",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{EM DASH}": "---",
+    "\N{LEFT DOUBLE QUOTATION MARK}": "``",
+    "\N{RIGHT DOUBLE QUOTATION MARK}": "''",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
+
+
+def write_sheet(sheet: Sheet, out: Path) -> dict[str, Path]:
+    """Write all files of a sheet.
+
+    Parameters
+    ----------
+    sheet
+        The table or figure.
+    out
+        The folder of the reproduction.
+
+    Returns
+    -------
+    The files by kind: ``md``, ``csv``, ``tex``, ``png``, ``svg``.
+    """
+    stem = out / sheet.folder / sheet.name
+    files = {}
+    for kind, text in (("md", markdown(sheet)), ("csv", records_csv(sheet)), ("tex", latex(sheet))):
+        files[kind] = stem.with_name(f"{sheet.name}.{kind}")
+        _atomic.write_text(files[kind], text)
+    files["png"], files["svg"] = sheet.drawing.write(stem)
+    return files
+
+
+def markdown(sheet: Sheet) -> str:
+    """Return a sheet as a Markdown table with its title above and its caption below."""
+    heads = [f"{group}: {name}" if group else name for group, name in sheet.columns]
+    rules = ["---"] * sheet.words + ["---:"] * (len(heads) - sheet.words)
+    rows = [list(row) for row in sheet.rows]
+    if sheet.notes:
+        heads, rules = [*heads, _NOTES], [*rules, "---"]
+        rows = [[*row, note] for row, note in zip(rows, sheet.notes, strict=True)]
+    lines = [_md_row(heads), _md_row(rules, escape=False), *map(_md_row, rows)]
+    return f"### {sheet.title}\n\n" + "\n".join(lines) + "\n\n" + "\n\n".join(map(_md, sheet.caption)) + "\n"
+
+
+def _md_row(cells: Sequence[str], *, escape: bool = True) -> str:
+    return f"| {' | '.join(_md(cell) if escape else cell for cell in cells)} |"
+
+
+def _md(text: str) -> str:
+    for letter in "\\|*_<":
+        text = text.replace(letter, f"\\{letter}")
+    return text
+
+
+def records_csv(sheet: Sheet) -> str:
+    """Return the numbers of a sheet, one row a number; what is missing is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(sheet.records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sheet.records)
+    return text.getvalue()
+
+
+def latex(sheet: Sheet) -> str:
+    """Return a sheet as a LaTeX table that needs the package booktabs and nothing else."""
+    words = "l" * sheet.words + "r" * (len(sheet.columns) - sheet.words) + r"p{0.3\textwidth}" * bool(sheet.notes)
+    heads = [tex(name) for _, name in sheet.columns] + [_NOTES] * bool(sheet.notes)
+    return "\n".join(
+        [
+            r"% \usepackage{booktabs}",
+            r"\begin{table*}",
+            r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+            rf"\caption{{{tex(' '.join([sheet.title + '.', *sheet.caption]))}}}",
+            rf"\label{{tab:{sheet.name}}}",
+            rf"\begin{{tabular}}{{{words}}}",
+            r"\toprule",
+            *_tex_groups(sheet),
+            rf"{' & '.join(heads)} \\",
+            r"\midrule",
+            *_tex_rows(sheet),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table*}",
+            "",
+        ]
+    )
+
+
+def _tex_groups(sheet: Sheet) -> list[str]:
+    """Return the line of headings over groups of columns, and the rules below it; none where there are no groups."""
+    if not any(group for group, _ in sheet.columns):
+        return []
+    cells, rules, place = [], [], 1
+    for group, columns in groupby(group for group, _ in sheet.columns):
+        width = len(list(columns))
+        if group:
+            cells.append(rf"\multicolumn{{{width}}}{{c}}{{{tex(group)}}}")
+            rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
+        else:
+            cells += [""] * width
+        place += width
+    return [rf"{' & '.join(cells + [''] * bool(sheet.notes))} \\", "".join(rules)]
+
+
+def _tex_rows(sheet: Sheet) -> list[str]:
+    """Return the rows, data sets set apart by a rule."""
+    lines: list[str] = []
+    notes = sheet.notes or ("",) * len(sheet.rows)
+    for number, (row, note) in enumerate(zip(sheet.rows, notes, strict=True)):
+        if sheet.words > 1 and number and row[0] != sheet.rows[number - 1][0]:
+            lines.append(r"\midrule")
+        lines.append(rf"{' & '.join(tex(cell) for cell in (*row, *([note] if sheet.notes else [])))} \\")
+    return lines
+
+
+def tex(text: str) -> str:
+    """Return text with all that LaTeX reads as a command written so that it prints."""
+    escaped = "".join(_TEX.get(letter, letter) for letter in text)
+    return f"{{}}{escaped}" if escaped.startswith("[") else escaped
+
+
+def write_index(out: Path) -> Path:
+    """Write the page that shows every table and figure in a folder, those of earlier commands too.
+
+    Parameters
+    ----------
+    out
+        The folder of the reproduction.
+    """
+    parts = ["# The paper's tables and figures, and ours\n"]
+    for target in TARGETS.values():
+        for page in sorted(out.glob(f"*s/{target.name}*.md")):
+            stem = page.relative_to(out).with_suffix("").as_posix()
+            links = " · ".join(f"[{kind.upper()}]({stem}.{kind})" for kind in ("csv", "tex", "png", "svg"))
+            parts.append(f"{page.read_text(encoding='utf-8')}\n![{target.number}]({stem}.png)\n\n{links}\n")
+    _atomic.write_text(out / INDEX, "\n".join(parts))
+    return out / INDEX

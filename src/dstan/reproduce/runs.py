@@ -1,0 +1,147 @@
+"""The runs behind tables and figures: one a corpus, which all of them share, and one for each other preprocessing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dstan.clips import ClipSet, PreparedClip
+from dstan.errors import RunError
+from dstan.evaluation import Result, evaluate, load_run
+from dstan.recognizers import METHODS, Recognizer, recognizer
+from dstan.reports.published import DATA_SETS, paper_scores
+from dstan.reproduce.targets import TASKS
+
+log = logging.getLogger(__name__)
+
+OWN = "dstan"
+"""The method whose preprocessing the shared run has."""
+_RUN = "run.json"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on one corpus of the paper.
+
+    Parameters
+    ----------
+    corpus, task
+        Its name and what is told apart on it.
+    results
+        The result of each method that is finished.
+    about
+        For each method what ``run.json`` says of its run.
+    """
+
+    corpus: str
+    task: str
+    results: Mapping[str, Result]
+    about: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """What ``run.json`` says of the shared run."""
+        return next(iter(self.about.values()))
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the faces are drawn."""
+        return bool(self.info.get("synthetic"))
+
+    @property
+    def name(self) -> str:
+        """The corpus as the paper calls it; "twin" tells that it is a drawn one."""
+        return DATA_SETS[self.task].name + " twin" * self.synthetic
+
+    @property
+    def paper(self) -> dict[str, dict[str, float]]:
+        """What the paper prints, by method and score."""
+        return paper_scores(self.task, self.corpus)
+
+
+def run_corpus(
+    corpus: str,
+    clips: ClipSet | Sequence[PreparedClip],
+    methods: Sequence[str],
+    out: Path,
+    overrides: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> None:
+    """Evaluate methods on a corpus; what is finished is not done again.
+
+    Methods that see what DSTAN sees share the run ``OUT/CORPUS``; one with a recipe of its own has
+    ``OUT/CORPUS-METHOD``.
+
+    Parameters
+    ----------
+    corpus
+        One of :data:`TASKS`.
+    clips
+        Its clips, labelled for its task.
+    methods
+        Names of :data:`dstan.recognizers.METHODS`.
+    out
+        The folder of the reproduction.
+    overrides
+        Nested settings over every method's own; a compared method takes those groups that it has.
+    options
+        Those of :func:`dstan.evaluation.evaluate`.
+
+    Raises
+    ------
+    DstanError
+        As :func:`dstan.evaluation.evaluate`.
+    """
+    made = [make(name, overrides or {}) for name in methods]
+    shared = make(OWN, overrides or {}).recipe.digest()
+    together = [one for one in made if one.recipe.digest() == shared]
+    if together:
+        evaluate(together, clips, out=out / corpus, **options)
+    for one in made:
+        if one not in together:
+            evaluate([one], clips, out=out / f"{corpus}-{one.name}", **options)
+
+
+def make(name: str, overrides: Mapping[str, Any]) -> Recognizer:
+    """Make a method with the settings given, as far as it has such groups; DSTAN knows them all.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown or out of range.
+    """
+    own = recognizer(OWN, overrides).settings.to_dict()
+    groups = METHODS[name]().settings.to_dict()
+    return recognizer(name, {group: value for group, value in overrides.items() if group in groups and group in own})
+
+
+def read_measured(out: Path, corpus: str) -> Measured | None:
+    """Read what was measured on a corpus, in this command or an earlier one.
+
+    Parameters
+    ----------
+    out
+        The folder of the reproduction.
+    corpus
+        One of :data:`TASKS`.
+
+    Returns
+    -------
+    None where nothing is finished.
+    """
+    results: dict[str, Result] = {}
+    about: dict[str, Mapping[str, Any]] = {}
+    for folder in [out / corpus, *sorted(out.glob(f"{corpus}-*"))]:
+        if not (folder / _RUN).is_file():
+            continue
+        try:
+            run = load_run(folder)
+        except RunError as error:
+            log.warning("%s", error)
+            continue
+        results |= run.results
+        about |= dict.fromkeys(run.results, run.info)
+    return Measured(corpus, TASKS[corpus], results, about) if results else None

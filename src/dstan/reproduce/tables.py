@@ -1,0 +1,142 @@
+"""Tables 1 to 4 of the paper, its figures beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeAlias
+
+from dstan.recognizers import METHODS
+from dstan.reports.published import PAPER_NAMES, published_on
+from dstan.reproduce.captions import about_all, reading_words, record_of, synthetic_words, title
+from dstan.reproduce.dots import Dots, dot_plot
+from dstan.reproduce.runs import Measured
+from dstan.reproduce.sheet import NOTHING, Cell, Record, Sheet
+from dstan.reproduce.targets import BASELINE, Target
+
+Columns: TypeAlias = tuple[tuple[str, str], ...]
+Rows: TypeAlias = tuple[tuple[str, ...], ...]
+
+SCORE_NAMES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1_le_ngo": "F1"}
+PARTS = ("paper", "ours", "difference")
+BASELINE_NAME = "commonest class"
+_GUESS = f"“{BASELINE_NAME}” answers the commonest class of the training people: what looking at nothing scores."
+_NOT_COMPARABLE = (
+    "The published rows are not comparable with each other: they come from different papers, on differing clips and by "
+    "differing protocols. Where an accuracy is an exact share of some number of clips, the row says which. Ours are "
+    "all on the same people and folds."
+)
+_NOT_THERE = "“" + NOTHING + "” where the paper prints none, or the method is not part of this version."
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method on one data set."""
+
+    data: Measured
+    method: str
+    cells: Mapping[str, Cell]
+
+    @property
+    def name(self) -> str:
+        """The method as the paper calls it."""
+        return BASELINE_NAME if self.method == BASELINE else PAPER_NAMES[self.method]
+
+
+def table_sheet(target: Target, measured: Sequence[Measured]) -> Sheet:
+    """Build one of the paper's tables.
+
+    Parameters
+    ----------
+    target
+        Which.
+    measured
+        What was measured on each of its data sets; at least one.
+    """
+    lines = [line for one in measured for line in _lines(target, one)]
+    heading = title(target.number, target.title, measured)
+    columns, rows = _by_score(target, lines) if len(target.scores) > len(target.methods) else _by_method(target, lines)
+    return Sheet(
+        name=target.name,
+        title=heading,
+        caption=tuple(_caption(target, measured)),
+        columns=columns,
+        words=2,
+        rows=rows,
+        records=tuple(record for line in lines for record in _records(target, line)),
+        drawing=dot_plot(target.name, heading, _dots(target, lines)),
+        synthetic=any(one.synthetic for one in measured),
+        notes=tuple(_note(line) for line in lines) if target.name == "table4" else (),
+    )
+
+
+def _lines(target: Target, one: Measured) -> Iterator[Line]:
+    for method in (*target.methods, BASELINE):
+        printed = one.paper.get(method, {})
+        result = one.results.get(method)
+        yield Line(one, method, {score: Cell.of(result, score, printed.get(score)) for score in target.scores})
+
+
+def _by_method(target: Target, lines: Sequence[Line]) -> tuple[Columns, Rows]:
+    """Return a row a method and columns for each score."""
+    heads = [(SCORE_NAMES[score], what) for score in target.scores for what in PARTS]
+    rows = (
+        (line.data.name, line.name, *(text for score in target.scores for text in line.cells[score].texts()))
+        for line in lines
+    )
+    return (("", "data set"), ("", "method"), *heads), tuple(rows)
+
+
+def _by_score(target: Target, lines: Sequence[Line]) -> tuple[Columns, Rows]:
+    """Return a row a score and columns for each method, as the paper has it where scores are many."""
+    names = list(dict.fromkeys(line.name for line in lines))
+    heads = [(name, what) for name in names for what in PARTS]
+    rows = []
+    for data, group in groupby(lines, key=lambda line: line.data.name):
+        own = list(group)
+        for score in target.scores:
+            rows.append((data, SCORE_NAMES[score], *(text for line in own for text in line.cells[score].texts())))
+    kept = [place for place, (name, what) in enumerate(heads) if name != BASELINE_NAME or what == PARTS[1]]
+    columns = (("", "data set"), ("", "score"), *(heads[place] for place in kept))
+    return columns, tuple((*row[:2], *(row[2 + place] for place in kept)) for row in rows)
+
+
+def _records(target: Target, line: Line) -> Iterator[Record]:
+    for score in target.scores:
+        yield {
+            "target": target.name,
+            "data_set": line.data.name,
+            "method": line.method,
+            "score": score,
+            **line.cells[score].record(),
+            **record_of(line.data, line.method),
+            **({"note": _note(line)} if target.name == "table4" else {}),
+        }
+
+
+def _note(line: Line) -> str:
+    if line.method == BASELINE:
+        return "not in the paper"
+    known = published_on().get((line.method, line.data.task))
+    return known.note if known else "the paper prints none"
+
+
+def _caption(target: Target, measured: Sequence[Measured]) -> Iterator[str]:
+    yield from synthetic_words(measured)
+    yield reading_words(measured)
+    if target.name == "table4":
+        yield _NOT_COMPARABLE
+    missing = [method for method in target.methods if method not in METHODS]
+    if missing:
+        yield _NOT_THERE
+    yield _GUESS
+    yield from about_all(measured)
+
+
+def _dots(target: Target, lines: Sequence[Line]) -> list[Dots]:
+    return [
+        Dots(line.data.name, SCORE_NAMES[score], line.name, line.cells[score], line.method == BASELINE)
+        for line in lines
+        for score in target.scores
+    ]
