@@ -41,7 +41,8 @@ def compare(
     Every method of two runs: `dstan compare first second --out comparison`
     """
     from dstan.evaluation import compare as run_comparison
-    from dstan.reports.comparison import limits, words, write_comparison
+    from dstan.reports.comparison import write_comparison
+    from dstan.reports.comparison_words import limits, words
 
     found = run_comparison(*runs)
     files = write_comparison(found, out) if out else []
@@ -59,17 +60,18 @@ def compare(
 def show_comparison(comparison: Comparison) -> None:
     """Print scores, differences, tests, and what may be said."""
     from dstan.reports import comparison as report
+    from dstan.reports.comparison_words import limits, people, words
 
     if comparison.synthetic:
         output.say(report.SYNTHETIC, "bold")
-    output.say(f"The same {comparison.clips} clips of {comparison.people} people.")
+    output.say(f"The same {comparison.clips} clips of {people(comparison.people)}.")
     for table in (report.scores_table, report.differences_table, report.tests_table):
         columns, rows = table(comparison)
         output.table(columns, rows, numbers=columns[1:])
     output.say(report.LEGEND, "dim")
     output.say()
-    for text in report.words(comparison):
+    for text in words(comparison):
         output.say(f"- {text}")
     output.say()
-    for text in report.limits(comparison):
+    for text in limits(comparison):
         output.say(text, "dim")

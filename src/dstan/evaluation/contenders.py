@@ -120,7 +120,7 @@ def _contender(folder: Path, name: str, run: Run) -> Contender:
     if name not in run.results and name in {**run.info["methods"], **run.info["components"]}:
         hint = "Run the command again that made this run: finished folds are kept"
         raise RunError("this method is not finished", where=folder / name, hint=hint)
-    result = look_up("method of this run", name, run.results)
+    result = look_up(f"method of the run {folder.name}", name, run.results)
     contender = Contender(name, folder, name, run.info, result.classes, result.predictions)
     _check(contender)
     return contender
@@ -190,13 +190,13 @@ def join(contenders: Sequence[Contender]) -> tuple[list[Contender], list[str]]:
     for one, truth in zip(others, truths[1:], strict=True):
         _check_classes(first, one)
         common = common.intersection(truth.index)
-    if not len(common):
-        raise RunError(
-            f"no clip is in common: {first.name} begins with {'/'.join(truths[0].index[0])}, "
-            f"{others[-1].name} with {'/'.join(truths[-1].index[0])}",
-            where=others[-1].run,
-            hint="Compare runs over the same corpus: clips are joined by corpus, subject and clip id",
-        )
+        if not len(common):
+            raise RunError(
+                f"no clip is in common: {first.name} has {'/'.join(truths[0].index[0])}, "
+                f"{one.name} has {'/'.join(truth.index[0])}",
+                where=one.run,
+                hint="Compare runs over the same corpus: clips are joined by corpus, subject and clip id",
+            )
     for one, truth in zip(others, truths[1:], strict=True):
         _check_truths(first, truths[0].loc[common], one, truth.loc[common])
     kept = [replace(one, predictions=_kept(one.predictions, common)) for one in contenders]

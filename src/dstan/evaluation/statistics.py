@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESAMPLES = 2000
-_DIGITS = 10  # differences of shares that agree so far are the same share, whatever rounding did to them
+_DIGITS = 10  # differences of scores that agree so far are the same, whatever the last bits say
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def difference(score: str, one: NDArray[np.int64], other: NDArray[np.int64]) -> 
     one, other
         What :func:`resampled` gives for the two methods.
     """
-    return interval_of(drawn_score(score, one) - drawn_score(score, other))
+    return interval_of(np.round(drawn_score(score, one) - drawn_score(score, other), _DIGITS))
 
 
 def drawn_score(score: str, pooled: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -222,7 +222,7 @@ def wilcoxon(differences: Sequence[float] | NDArray[np.float64]) -> SignedRanks:
 def mcnemar(only_one: int, only_other: int) -> float:
     """Return the two-sided p value of McNemar's exact test of clips that one alone has right [1]_.
 
-    Were both as good, each such clip would fall to either side like a fair coin; p is that of the binomial distribution.
+    Were both methods as good, each such clip would fall to either side like a fair coin.
 
     Parameters
     ----------

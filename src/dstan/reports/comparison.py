@@ -1,16 +1,15 @@
-"""What a comparison allows one to say, its tables and its picture."""
+"""The tables of a comparison, its picture, and its files."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dstan import _atomic
-from dstan.evaluation.comparison import COMPARED, LEVEL, Comparison, Pair
-from dstan.evaluation.statistics import Interval
+from dstan.evaluation.comparison import COMPARED, Comparison, Pair
+from dstan.reports.comparison_words import MINUS, TITLES, limits, people, probability, signed, words
 from dstan.reports.drawing import SERIES, Drawing, colour, finish, label, style
 
 if TYPE_CHECKING:
@@ -18,148 +17,7 @@ if TYPE_CHECKING:
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 SYNTHETIC = "SYNTHETIC: the faces are drawn by a computer; nothing here says anything about real faces."
-TITLES = {"uf1": "UF1", "accuracy": "accuracy"}
-_MINUS = "\N{MINUS SIGN}"
-_FEWEST = 6  # people: 2 / 2 ** 5 is above .05
-_FEW_PEOPLE = 15
 _INCHES = 9.6  # wide: 922 px on screen
-
-
-def words(comparison: Comparison) -> list[str]:
-    """Return for each pair what may be said of it.
-
-    Parameters
-    ----------
-    comparison
-        What :func:`dstan.evaluation.compare` returned.
-    """
-    return [" ".join(_sentences(pair, len(comparison.pairs))) for pair in comparison.pairs]
-
-
-def _sentences(pair: Pair, pairs: int) -> Iterator[str]:
-    decided = [score for score in COMPARED if pair.higher[score]]
-    if not decided:
-        yield from _undecided(pair, pairs)
-        return
-    best = pair.higher[decided[0]]
-    worse = pair.other if best == pair.one else pair.one
-    gains = " and ".join(f"a higher {TITLES[score]} ({_gain(pair, score, best)})" for score in decided)
-    what = "the intervals over people lie" if len(decided) > 1 else "the interval over people lies"
-    yield f"{best} has {gains} than {worse} on these clips: {what} above zero and {_wilcoxon(pair, pairs)} agrees."
-    for score in COMPARED:
-        if score not in decided:
-            yield f"In {TITLES[score]} this comparison cannot decide ({_gain(pair, score, best)})."
-
-
-def _undecided(pair: Pair, pairs: int) -> Iterator[str]:
-    gains = "; ".join(f"{TITLES[score]} {_gain(pair, score, pair.one)}" for score in COMPARED)
-    yield f"Between {pair.one} and {pair.other} this comparison cannot decide (the first less the second: {gains})."
-    differ = pair.wilcoxon.higher + pair.wilcoxon.lower
-    if not differ:
-        yield "Each person's accuracy is the same with both, so Wilcoxon has nothing to test (p = 1)."
-    elif differ < _FEWEST:
-        yield f"Accuracy differs for {_people(differ)}; with fewer than {_FEWEST} Wilcoxon cannot reach {LEVEL}."
-    else:
-        yield _why(pair, pairs)
-    if pair.mcnemar_holm < LEVEL:
-        tested = f"McNemar's test of clips ({_p(pair.mcnemar, pair.mcnemar_holm, pairs)})"
-        yield f"{tested} by itself supports no claim about new people: clips of one person resemble each other."
-
-
-def _why(pair: Pair, pairs: int) -> str:
-    apart = [TITLES[score] for score in COMPARED if _clear(pair.differences[score])]
-    tested = _wilcoxon(pair, pairs)
-    if pair.wilcoxon_holm >= LEVEL:
-        but = (
-            f"The interval of {' and '.join(apart)} leaves zero out, but "
-            if apart
-            else "Zero lies in both intervals, and "
-        )
-        return f"{but}{tested} does not reach {LEVEL}."
-    if not apart:
-        return f"{tested} leans one way, but zero lies in both intervals, and either by itself supports no claim."
-    return f"{tested} and the interval of {' and '.join(apart)} point to different sides."
-
-
-def _clear(gain: Interval) -> bool:
-    return gain.low > 0 or gain.high < 0
-
-
-def _gain(pair: Pair, score: str, of: str | None) -> str:
-    gain = pair.differences[score]
-    value, low, high = gain.value, gain.low, gain.high
-    if of == pair.other:
-        value, low, high = -value, -high, -low
-    return f"{signed(value)}, 95 % interval {signed(low)} to {signed(high)}"
-
-
-def _wilcoxon(pair: Pair, pairs: int) -> str:
-    found = pair.wilcoxon
-    people = _people(found.higher + found.same + found.lower)
-    return f"Wilcoxon over {people} ({_p(found.p, pair.wilcoxon_holm, pairs)})"
-
-
-def _people(n: int) -> str:
-    return "one person" if n == 1 else f"{n} people"
-
-
-def _p(p: float, adjusted: float, pairs: int) -> str:
-    value = adjusted if pairs > 1 else p
-    return f"{'Holm ' if pairs > 1 else ''}p {probability(value) if value < 0.001 else f'= {probability(value)}'}"
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """Write a difference with its sign; what rounds to zero has none.
-
-    Parameters
-    ----------
-    value
-        The difference.
-    digits
-        Decimals.
-    """
-    text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", _MINUS)
-
-
-def probability(p: float) -> str:
-    """Write a p value with as many digits as matter.
-
-    Parameters
-    ----------
-    p
-        In [0, 1].
-    """
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
-def limits(comparison: Comparison) -> list[str]:
-    """Return what no comparison of this kind, and not this one, can show.
-
-    Parameters
-    ----------
-    comparison
-        What :func:`dstan.evaluation.compare` returned.
-    """
-    found = [
-        "A claim needs both: an interval over people beside zero, and Wilcoxon's test over people on the same side. "
-        "McNemar's test takes clips for independent, but clips of one person resemble each other."
-    ]
-    if len(comparison.pairs) > 1:
-        found.append(f"p values marked Holm are corrected for {len(comparison.pairs)} pairs; intervals are not.")
-    once = [method.name for method in comparison.methods if method.seeds == 1]
-    if once:
-        found.append(f"One seed only: {', '.join(once)}. The luck of training is not covered (--seeds 3 shows it).")
-    if any(method.seeds > 1 for method in comparison.methods):
-        found.append("With several seeds a clip counts as right for McNemar where more than half of them are right.")
-    if comparison.people < _FEWEST:
-        found.append(
-            f"There are {_people(comparison.people)}: with fewer than {_FEWEST} Wilcoxon cannot reach {LEVEL}, so "
-            "nothing can be claimed."
-        )
-    elif comparison.people < _FEW_PEOPLE:
-        found.append(f"From {comparison.people} people intervals are rough, and rather too narrow.")
-    return found
 
 
 def scores_table(comparison: Comparison) -> Table:
@@ -206,10 +64,10 @@ def tests_table(comparison: Comparison) -> Table:
     rows = []
     for pair in comparison.pairs:
         found = pair.wilcoxon
-        people = f"{found.higher} : {found.same} : {found.lower}", probability(found.p)
+        tested = f"{found.higher} : {found.same} : {found.lower}", probability(found.p)
         clips = f"{pair.only_one} : {pair.only_other}", probability(pair.mcnemar)
         corrected = [(probability(p),) if several else () for p in (pair.wilcoxon_holm, pair.mcnemar_holm)]
-        rows.append((_less(pair), *people, *corrected[0], *clips, *corrected[1]))
+        rows.append((_less(pair), *tested, *corrected[0], *clips, *corrected[1]))
     holm = ("Holm p",) if several else ()
     return ("difference", "people", "Wilcoxon p", *holm, "clips", "McNemar p", *holm), rows
 
@@ -221,7 +79,7 @@ LEGEND = (
 
 
 def _less(pair: Pair) -> str:
-    return f"{pair.one} {_MINUS} {pair.other}"
+    return f"{pair.one} {MINUS} {pair.other}"
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
@@ -272,7 +130,7 @@ def _markdown(comparison: Comparison) -> str:
     if comparison.synthetic:
         parts.append(f"**{SYNTHETIC}**")
     parts.append(
-        f"{len(comparison.methods)} methods on the same {comparison.clips} clips of {_people(comparison.people)}."
+        f"{len(comparison.methods)} methods on the same {comparison.clips} clips of {people(comparison.people)}."
     )
     parts += [f"> Warning: {text}" for text in comparison.warnings]
     parts.append("## What may be said")
@@ -311,11 +169,12 @@ def comparison_figure(comparison: Comparison) -> Drawing:
             panel.set(title=f"Difference in {TITLES[score]}", ylim=(len(comparison.pairs) - 0.4, -0.6))
             panel.set_yticks(range(len(comparison.pairs)), [_tick(pair) for pair in comparison.pairs])
             panel.tick_params(axis="y", length=0, pad=7)
-            panel.xaxis.set_major_formatter(lambda value, _: signed(value, 2))
+            panel.locator_params(axis="x", nbins=6)
+            panel.xaxis.set_major_formatter(lambda value, _: signed(round(value, 6), 2))
             panel.grid(axis="x")
         drawn = "SYNTHETIC " if comparison.synthetic else ""
         figure.supxlabel(
-            f"{comparison.clips} {drawn}clips of {_people(comparison.people)}; lines: 95 % intervals over people. "
+            f"{comparison.clips} {drawn}clips of {people(comparison.people)}; lines: 95 % intervals over people. "
             "Filled: may be claimed. Hollow: cannot be decided.",
             size=8.5,
             color=colour("muted"),
@@ -324,7 +183,7 @@ def comparison_figure(comparison: Comparison) -> Drawing:
 
 
 def _tick(pair: Pair) -> str:
-    return f"{label(pair.one, 24)} {_MINUS} {label(pair.other, 24)}"
+    return f"{label(pair.one, 24)} {MINUS} {label(pair.other, 24)}"
 
 
 def _mark(panel: Axes, pair: Pair, score: str, height: int) -> None:
