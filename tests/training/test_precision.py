@@ -79,5 +79,5 @@ def test_over_three_seeds_uf1_differs_by_less_than_the_seeds_do() -> None:
             uf1.append(scores(matrix)["uf1"])
     means = {precision: sum(uf1) / 3 for precision, uf1 in found.items()}
     spread = math.sqrt(sum((one - means["float32"]) ** 2 for one in found["float32"]) / 2)
-    assert 0 < spread
+    assert spread > 0
     assert abs(means["float32"] - means["bfloat16"]) <= spread

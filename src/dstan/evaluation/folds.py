@@ -129,23 +129,25 @@ def run_fold(task: FoldTask) -> None:
     """
     clips = load_inputs(*task.inputs)
     recognizer = copy.deepcopy(task.recognizer)
+    train = [clips[index] for index in task.fold.train]
     begun = time.perf_counter()
     recognizer.fit(
-        [clips[index] for index in task.fold.train],
+        train,
         classes=task.classes,
         seed=child_seed(task.seed, "fold", task.fold.name),
         device=task.device,
         fitted=[_load_component(part) for part in task.components] or None,
     )
-    fitted = time.perf_counter()
-    test = [clips[index] for index in task.fold.test]
+    fitted = time.perf_counter() - begun
+    test = [clips[index] for index in task.fold.test]  # read only now, when nothing can be learned from them
+    begun = time.perf_counter()
     details = recognizer.predict_details([without_label(clip) for clip in test])
-    predicted = time.perf_counter()
+    predicted = time.perf_counter() - begun
     predictions = _table(task, test, details)
     if task.keeps_model:
         save_model(recognizer, task.folder)
     _atomic.write_text(task.folder / PREDICTIONS, predictions)
-    seconds = {"fit": round(fitted - begun, 3), "predict": round(predicted - fitted, 3)}
+    seconds = {"fit": round(fitted, 3), "predict": round(predicted, 3)}
     _atomic.write_json(task.folder / DOCUMENT, _document(task, recognizer, predictions, seconds))
 
 
@@ -174,6 +176,7 @@ def _document(task: FoldTask, recognizer: Recognizer, predictions: str, seconds:
         "test": len(task.fold.test),
         "seconds": seconds,
         "history": recognizer.history_,
+        "dynamics": recognizer.dynamics_,
     }
 
 
