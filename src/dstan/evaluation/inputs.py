@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from dstan import _atomic
 from dstan._progress import Progress
@@ -129,9 +129,39 @@ def keep_inputs(prepared: Sequence[PreparedClip], classes: Sequence[str] | None,
     return Inputs(clips, {AS_GIVEN: files}, _digest(clips, contents))
 
 
+class LoadedClips(Sequence[PreparedClip]):
+    """The clips of a run; each is read when it is first asked for, and then remembered.
+
+    Parameters
+    ----------
+    clips
+        The clips.
+    files
+        Where the arrays of each are.
+    """
+
+    def __init__(self, clips: Sequence[Clip], files: Sequence[Path]) -> None:
+        self._clips, self._files = clips, files
+        self._loaded: dict[int, PreparedClip] = {}
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    @overload
+    def __getitem__(self, index: int) -> PreparedClip: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PreparedClip]: ...
+    def __getitem__(self, index: int | slice) -> PreparedClip | list[PreparedClip]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        if index not in self._loaded:
+            self._loaded[index] = PreparedClip.load(self._files[index], self._clips[index])
+        return self._loaded[index]
+
+
 @functools.lru_cache(maxsize=1)
-def load_inputs(path: Path, digest: str, key: str) -> tuple[PreparedClip, ...]:
-    """Load all clips of a run for one recipe; a process that is asked again remembers them.
+def load_inputs(path: Path, digest: str, key: str) -> LoadedClips:
+    """Find all clips of a run for one recipe; a process that is asked again remembers those that it has read.
 
     Parameters
     ----------
@@ -141,15 +171,9 @@ def load_inputs(path: Path, digest: str, key: str) -> tuple[PreparedClip, ...]:
         That of the inputs; another one is another memory.
     key
         Of the recipe.
-
-    Raises
-    ------
-    FrameError
-        If a prepared file is damaged.
     """
     document = json.loads(path.read_text(encoding="utf-8"))
-    pairs = zip(document["files"][key], document["clips"], strict=True)
-    return tuple(PreparedClip.load(Path(file), _clip(clip)) for file, clip in pairs)
+    return LoadedClips([_clip(clip) for clip in document["clips"]], [Path(file) for file in document["files"][key]])
 
 
 def _classes(clips: Sequence[Clip], classes: Sequence[str] | None) -> tuple[str, ...]:
