@@ -195,8 +195,13 @@ def test_runs_made_in_other_ways_are_warned_of(tmp_path: Path) -> None:
 @pytest.mark.parametrize("alone", ["run", "run/dstan"])
 def test_one_method_alone_is_told_what_to_type(tmp_path: Path, alone: str) -> None:
     write_run(tmp_path / "run", {"dstan": rows(GOOD)})
-    with pytest.raises(ConfigError, match=r"this is dstan alone.*dstan compare RUN/dstan RUN/stan-a"):
+    with pytest.raises(ConfigError, match=r"here is dstan.*dstan compare RUN/dstan RUN/stan-a"):
         compare(tmp_path / alone, tmp_path / "run")
+
+
+def test_nothing_at_all_is_told_what_to_type(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="here is none"):
+        compare()
 
 
 def test_no_clip_in_common_is_an_error_that_shows_one_of_each(tmp_path: Path) -> None:

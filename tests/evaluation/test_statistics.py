@@ -90,6 +90,27 @@ def test_people_drawn_as_they_are_come_first_and_differences_are_paired() -> Non
     assert difference("uf1", mine, mine) == Interval(0, 0, 0)
 
 
+def _uf1(pairs: list[list[str]]) -> float:
+    """Compute the mean of the classes' F1 from pairs of truth and prediction."""
+    hits = {name: pairs.count([name, name]) for name in "ab"}
+    seen = {name: sum(one.count(name) for one in pairs) for name in "ab"}
+    return float(np.mean([2 * hits[name] / seen[name] for name in "ab"]))
+
+
+def test_a_drawn_difference_is_that_of_the_rows_of_the_people_drawn() -> None:
+    rng = np.random.default_rng(5)
+    one, other = (_predictions({(f"s{i}", 0): int(n) for i, n in enumerate(rng.integers(0, 11, 7))}) for _ in range(2))
+    gain = difference("uf1", resampled(one, "ab"), resampled(other, "ab"))
+    kept = [list(zip(table["subject"], table["y_true"], table["y_pred"], strict=True)) for table in (one, other)]
+    found = []
+    for _ in range(2000):  # by hand: each person's rows as often as the person is drawn
+        drawn = [f"s{i}" for i in rng.choice(7, 7)]
+        uf1 = [_uf1([pair for person in drawn for subject, *pair in rows if subject == person]) for rows in kept]
+        found.append(uf1[0] - uf1[1])
+    assert (gain.low, gain.high) == pytest.approx(np.percentile(found, [2.5, 97.5]), abs=0.03)
+    assert gain.high - gain.low > 0.2
+
+
 def test_a_draw_that_says_nothing_is_left_out_of_the_interval() -> None:
     assert interval_of(np.array([0.5, 0.2, np.nan, 0.2])) == Interval(0.5, 0.2, 0.2)
 

@@ -159,14 +159,14 @@ def compare(*runs: str | Path) -> Comparison:
     named, unfinished = read_contenders(runs)
     if len(named) < 2:
         raise ConfigError(
-            f"two methods or more can be compared, and this is {named[0].name if named else 'nothing'} alone",
+            f"two methods or more can be compared, and here is {named[0].name if named else 'none'}",
             hint="Name another run, or methods of one: dstan compare RUN/dstan RUN/stan-a",
         )
     contenders, warnings = join(named)
     classes = contenders[0].classes
     sides = [_side(one, classes) for one in contenders]
     return Comparison(
-        synthetic=all(one.info["synthetic"] for one in contenders),
+        synthetic=all(one.info.get("synthetic") for one in contenders),
         classes=classes,
         clips=len(sides[0].right),
         people=len(sides[0].people),

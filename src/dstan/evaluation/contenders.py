@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from dstan._registry import look_up
 from dstan.errors import RunError
 from dstan.evaluation.folds import PREDICTIONS
-from dstan.evaluation.results import METRICS, RUN, Run, load_run
+from dstan.evaluation.results import RUN, Run, load_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PERSON = ["corpus", "subject"]
 CLIP = [*PERSON, "clip_id"]
 _ALIKE = ("task", "protocol", "test_corpora")
+_AGAIN = "Run the command again that made this run: finished folds are kept, and joined anew"
 _NAME_BOTH = "Give the folder of a run, or of a method in it: RUN or RUN/METHOD"
 
 
@@ -118,8 +119,7 @@ def _split(path: Path) -> tuple[Path, str | None]:
 
 def _contender(folder: Path, name: str, run: Run) -> Contender:
     if name not in run.results and name in {**run.info["methods"], **run.info["components"]}:
-        hint = "Run the command again that made this run: finished folds are kept"
-        raise RunError("this method is not finished", where=folder / name, hint=hint)
+        raise RunError("this method is not finished", where=folder / name, hint=_AGAIN)
     result = look_up(f"method of the run {folder.name}", name, run.results)
     contender = Contender(name, folder, name, run.info, result.classes, result.predictions)
     _check(contender)
@@ -154,8 +154,7 @@ def _first(flags: pd.Series[bool]) -> str:
 
 
 def _damaged(contender: Contender, what: str) -> NoReturn:
-    hint = f"Delete {METRICS} beside it and run the command again that made this run: it is joined from the folds anew"
-    raise RunError(f"the predictions are damaged: {what}", where=contender.file, hint=hint)
+    raise RunError(f"the predictions are damaged: {what}", where=contender.file, hint=_AGAIN)
 
 
 def _named(contenders: Sequence[Contender]) -> list[Contender]:
