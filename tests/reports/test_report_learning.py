@@ -89,6 +89,14 @@ def test_the_search_is_a_table_of_candidates(page):
     assert "The search for settings" not in section(page, "stmn-a")
 
 
+def test_a_setting_that_was_searched_for_has_no_single_value(write_run, tmp_path):
+    run = write_run(tmp_path / "run", ("stan-a",), subjects=8, epochs=2)
+    search(run / "stan-a", [{"fold": "sub01", "seed": 0, "scores": [0.3, 0.4], "chosen": 1}], "training.epochs")
+    text = words(write_report(run))
+    assert "training.epochs chosen in each fold" in text
+    assert "what is chosen is chosen inside each fold" in text
+
+
 def test_a_run_of_an_earlier_version_has_a_page_without_these_sections(write_run, tmp_path):
     page = write_report(write_run(tmp_path / "run", METHODS, subjects=8, epochs=2))
     text = words(page)

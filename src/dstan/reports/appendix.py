@@ -71,9 +71,20 @@ def by_sentence(warnings: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def settings(methods: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the settings of all methods as rows; one value where they agree, else one for each method."""
-    each = [flat(about["settings"]) for about in methods.values()]
+def settings(methods: Mapping[str, Mapping[str, Any]], searched: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+    """Return the settings of all methods as rows; one value where they agree, else one for each method.
+
+    Parameters
+    ----------
+    methods
+        What ``run.json`` says of each.
+    searched
+        The settings of a method that a search chose in each fold, by the method's name.
+    """
+    each = [
+        {**flat(about["settings"]), **dict.fromkeys(searched.get(name, ()), "chosen in each fold")}
+        for name, about in methods.items()
+    ]
     keys = dict.fromkeys(key for one in each for key in one)
     rows = []
     for key in keys:

@@ -190,14 +190,18 @@ class Report:
             "warnings": self._warnings(),
             "clip_warnings": by_sentence(self.info["warnings"]),
             "run_rows": self._run_rows(),
-            "settings": settings({**self.info["methods"], **self.info["components"]}),
+            "settings": settings({**self.info["methods"], **self.info["components"]}, self._searched()),
             "protocol": PROTOCOLS[self.info["protocol"]],
         }
+
+    def _searched(self) -> dict[str, tuple[str, ...]]:
+        """Return the settings of each method that were searched for inside the folds."""
+        return {section.result.method: section.search.settings for section in self.sections if section.search}
 
     def _chosen_inside(self) -> bool:
         """Return whether epochs or settings were chosen inside the folds."""
         fits = (fit for section in self.sections for some in section.fits.values() for fit in some)
-        return any(section.search for section in self.sections) or any(fit.inner for fit in fits)
+        return bool(self._searched()) or any(fit.inner for fit in fits)
 
     def _facts_line(self) -> str:
         seeds = len(self.info["seeds"])
