@@ -69,7 +69,7 @@ def reproduce(
     recipe.size=64 --set training.epochs=10`
     """
     from dstan.preprocessing.cache import Cache
-    from dstan.reproduce.pages import sheets_for, write_all
+    from dstan.reproduce.pages import left_out, sheets_for, write_all
     from dstan.reproduce.runs import read_measured, run_corpus
     from dstan.reproduce.targets import TASKS, choose, methods_for
 
@@ -101,6 +101,8 @@ def reproduce(
             )
     measured = [one for corpus in TASKS if (one := read_measured(out, corpus)) is not None]
     sheets = [sheet for target in wanted for sheet in sheets_for(target, measured)]
+    for text in (text for target in wanted for text in left_out(target, measured)):
+        output.note(text)
     files, index = write_all(sheets, out)
     if as_json:
         found = [_plain(*pair) for pair in zip(sheets, files, strict=True)]
@@ -122,6 +124,8 @@ def _load(
     from dstan.reproduce.targets import TASKS
 
     places, tables = _by_corpus("--root", roots), _by_corpus("--coding", codings)
+    for corpus in places.keys() - set(corpora):
+        output.note(f"{corpus} is not looked at: nothing that was asked for is about it")
     loaded: dict[str, ClipSet] = {}
     earlier: list[str] = []
     for corpus in corpora:

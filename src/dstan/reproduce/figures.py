@@ -75,7 +75,8 @@ def _sheet(
 def _titled(drawing: Drawing, heading: str) -> Drawing:
     """Return a figure of the report with a title of its own, in as many lines as its width asks for."""
     figure = drawing.figure
-    lines = textwrap.wrap(heading, int(_LETTERS_PER_INCH * figure.get_figwidth()))
+    unbroken = heading.replace("CASME II", "CASME\N{NO-BREAK SPACE}II")
+    lines = textwrap.wrap(unbroken, int(_LETTERS_PER_INCH * figure.get_figwidth()))
     with style():
         for legend in list(figure.legends):  # it stands where the title goes
             legend.remove()

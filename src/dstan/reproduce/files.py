@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from dstan.reproduce.targets import TARGETS
 
 INDEX = "README.md"
 _NOTES = "on which clips"
+_LATIN = "\N{LATIN SMALL LETTER LONG S}"
+_ABOUT = (
+    "Figures of the paper as it prints them, ours as measured by `dstan reproduce`; below each stands what differs. "
+    "The folders beside this page named after corpora are runs: `dstan report FOLDER` shows one in full."
+)
 _TEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -92,28 +98,44 @@ def records_csv(sheet: Sheet) -> str:
 
 
 def latex(sheet: Sheet) -> str:
-    """Return a sheet as a LaTeX table that needs the package booktabs and nothing else."""
+    """Return a sheet as LaTeX that needs the package booktabs and nothing else.
+
+    Rows with notes are long: each data set then has a table of its own, so that it fits a page.
+    """
+    if not sheet.notes:
+        return "% \\usepackage{booktabs}\n" + _tex_table(sheet, sheet.name)
+    names = list(dict.fromkeys(row[0] for row in sheet.rows))
+    tables = [_tex_table(_part(sheet, name), f"{sheet.name}-{number}") for number, name in enumerate(names, start=1)]
+    return "\n".join(["% \\usepackage{booktabs}", *tables])
+
+
+def _part(sheet: Sheet, name: str) -> Sheet:
+    """Return the rows of one data set."""
+    kept = [place for place, row in enumerate(sheet.rows) if row[0] == name]
+    return replace(
+        sheet, rows=tuple(sheet.rows[place] for place in kept), notes=tuple(sheet.notes[place] for place in kept)
+    )
+
+
+def _tex_table(sheet: Sheet, name: str) -> str:
     words = "l" * sheet.words + "r" * (len(sheet.columns) - sheet.words) + r"p{0.3\textwidth}" * bool(sheet.notes)
     heads = [tex(name) for _, name in sheet.columns] + [_NOTES] * bool(sheet.notes)
-    return "\n".join(
-        [
-            r"% \usepackage{booktabs}",
-            r"\begin{table*}",
-            r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
-            rf"\caption{{{tex(' '.join([sheet.title + '.', *sheet.caption]))}}}",
-            rf"\label{{tab:{sheet.name}}}",
-            rf"\begin{{tabular}}{{{words}}}",
-            r"\toprule",
-            *_tex_groups(sheet),
-            rf"{' & '.join(heads)} \\",
-            r"\midrule",
-            *_tex_rows(sheet),
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table*}",
-            "",
-        ]
-    )
+    lines = [
+        r"\begin{table*}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{tex(' '.join([sheet.title + '.', *sheet.caption]))}}}",
+        rf"\label{{tab:{name}}}",
+        rf"\begin{{tabular}}{{{words}}}",
+        r"\toprule",
+        *_tex_groups(sheet),
+        rf"{' & '.join(heads)} \\",
+        r"\midrule",
+        *_tex_rows(sheet),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table*}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _tex_groups(sheet: Sheet) -> list[str]:
@@ -144,8 +166,8 @@ def _tex_rows(sheet: Sheet) -> list[str]:
 
 
 def tex(text: str) -> str:
-    """Return text with all that LaTeX reads as a command written so that it prints."""
-    escaped = "".join(_TEX.get(letter, letter) for letter in text)
+    """Return text with all that LaTeX reads as a command written so that it prints; "?" for a letter not Latin."""
+    escaped = "".join(_TEX.get(letter, letter if letter <= _LATIN else "?") for letter in text)
     return f"{{}}{escaped}" if escaped.startswith("[") else escaped
 
 
@@ -157,7 +179,7 @@ def write_index(out: Path) -> Path:
     out
         The folder of the reproduction.
     """
-    parts = ["# The paper's tables and figures, and ours\n"]
+    parts = ["# The paper's tables and figures, and ours\n", f"{_ABOUT}\n"]
     for target in TARGETS.values():
         for page in sorted(out.glob(f"*s/{target.name}*.md")):
             stem = page.relative_to(out).with_suffix("").as_posix()

@@ -33,6 +33,29 @@ def sheets_for(target: Target, measured: Sequence[Measured]) -> list[Sheet]:
     return [table_sheet(target, own)] if target.scores else figure_sheets(target, own)
 
 
+def left_out(target: Target, measured: Sequence[Measured]) -> list[str]:
+    """Say which part of a target cannot be shown, and why.
+
+    Parameters
+    ----------
+    target
+        A table or a figure.
+    measured
+        What was measured on each corpus.
+    """
+    own = [one for one in measured if one.corpus in target.corpora]
+    if not own:
+        return [f"{target.number} is left out: it is about {' and '.join(target.corpora)}"]
+    if target.scores:
+        return []
+    lacking = {one.name: [name for name in target.methods if name not in one.results] for one in own}
+    return [
+        f"{target.number} is left out for {name}: {' and '.join(methods)} not run there; name its folder with --root"
+        for name, methods in lacking.items()
+        if methods
+    ]
+
+
 def write_all(sheets: Sequence[Sheet], out: Path) -> tuple[list[dict[str, Path]], Path]:
     """Write the files of every sheet and the page that shows them together.
 

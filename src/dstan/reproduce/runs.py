@@ -113,9 +113,9 @@ def make(name: str, overrides: Mapping[str, Any]) -> Recognizer:
     ConfigError
         If a setting is unknown or out of range.
     """
-    own = recognizer(OWN, overrides).settings.to_dict()
+    recognizer(OWN, overrides)  # whatever is misspelt is said here
     groups = METHODS[name]().settings.to_dict()
-    return recognizer(name, {group: value for group, value in overrides.items() if group in groups and group in own})
+    return recognizer(name, {group: value for group, value in overrides.items() if group in groups})
 
 
 def read_measured(out: Path, corpus: str) -> Measured | None:

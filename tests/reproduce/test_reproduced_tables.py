@@ -1,0 +1,154 @@
+"""Tables 1 to 4 from runs written by hand: the paper's figure, ours, the difference, and what stands below."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reproduce_fakes import SKILL, write_run
+
+from dstan.evaluation import load_run
+from dstan.reports.published import COMPARED
+from dstan.reproduce.pages import sheets_for
+from dstan.reproduce.runs import Measured, read_measured
+from dstan.reproduce.sheet import MINUS, NOTHING, Sheet
+from dstan.reproduce.targets import TARGETS
+
+MODULES = {"dstan-basic": 0.3, "dstan-lhfn": 0.4, "dstan-lhfn-sa": 0.5}
+
+
+def measured(out: Path, *corpora: str) -> list[Measured]:
+    return [one for corpus in corpora if (one := read_measured(out, corpus)) is not None]
+
+
+def table(name: str, runs: list[Measured]) -> Sheet:
+    (sheet,) = sheets_for(TARGETS[name], runs)
+    return sheet
+
+
+def test_a_row_holds_the_papers_figure_ours_and_the_difference(tmp_path):
+    run = load_run(write_run(tmp_path, "casme2"))
+    sheet = table("table1", measured(tmp_path, "casme2"))
+    (row,) = [row for row in sheet.rows if row[1] == "DSTAN"]
+    scores, (low, high) = run.results["dstan"].per_seed, run.results["dstan"].intervals["accuracy"]
+    values = [one["accuracy"] for one in scores]
+    ours = f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f} [{low:.2f}, {high:.2f}]"
+    difference = f"{np.mean(values) - 0.752:+.3f}".replace("-", MINUS)
+    assert row[:5] == ("CASME II", "DSTAN", "0.752", ours, difference)
+    (record,) = [one for one in sheet.records if (one["method"], one["score"]) == ("dstan", "accuracy")]
+    assert record["difference"] == pytest.approx(record["ours"] - record["paper"])
+    assert (record["faces"], record["seeds"], record["people"]) == ("filmed", 2, 4)
+
+
+def test_one_seed_has_no_deviation_and_says_so(tmp_path):
+    write_run(tmp_path, "casme", seeds=1)
+    sheet = table("table1", measured(tmp_path, "casme"))
+    assert not any("±" in cell for row in sheet.rows for cell in row)
+    assert "one seed, so without a deviation" in " ".join(sheet.caption)
+    assert all(record["deviation"] is None for record in sheet.records)
+
+
+def test_table_1_shows_every_data_set_and_the_baseline_without_a_figure_of_the_paper(tmp_path):
+    for corpus in ("smic-hs", "casme", "casme2"):
+        write_run(tmp_path, corpus)
+    sheet = table("table1", measured(tmp_path, "smic-hs", "casme", "casme2"))
+    assert [row[:2] for row in sheet.rows[:4]] == [
+        ("SMIC", "STAN-A"),
+        ("SMIC", "STMN-A"),
+        ("SMIC", "DSTAN"),
+        ("SMIC", "commonest class"),
+    ]
+    assert len(sheet.rows) == 12
+    assert all(row[2] == NOTHING and row[3] != NOTHING for row in sheet.rows if row[1] == "commonest class")
+    assert not sheet.synthetic
+    assert "SYNTHETIC" not in sheet.title + " ".join(sheet.caption)
+
+
+def test_table_2_is_about_casme_2_alone(tmp_path):
+    for corpus in ("casme", "casme2"):
+        write_run(tmp_path, corpus, {**SKILL, **MODULES})
+    sheet = table("table2", measured(tmp_path, "casme", "casme2"))
+    assert {row[0] for row in sheet.rows} == {"CASME II"}
+    assert [row[2] for row in sheet.rows] == ["0.655", "0.671", "0.711", "0.752", NOTHING]
+    assert sheets_for(TARGETS["table2"], measured(tmp_path, "casme")) == []
+
+
+def test_table_3_has_a_row_a_score_as_in_the_paper(tmp_path):
+    write_run(tmp_path, "casme2")
+    sheet = table("table3", measured(tmp_path, "casme2"))
+    assert [row[1] for row in sheet.rows] == ["Accuracy", "Precision", "Recall", "F1"]
+    assert [group for group, name in sheet.columns if name == "paper"] == ["DSTAN-Average", "DSTAN"]
+    place = sheet.columns.index(("DSTAN-Average", "paper"))
+    assert [row[place] for row in sheet.rows] == ["0.71", "0.74", "0.63", "0.68"]
+    run = load_run(tmp_path / "casme2")
+    ours = sheet.rows[2][sheet.columns.index(("DSTAN", "ours"))]
+    assert ours.startswith(f"{run.results['dstan'].scores['recall']:.3f}")
+    assert all(len(row) == len(sheet.columns) for row in sheet.rows)
+
+
+def test_table_4_lists_all_fourteen_and_says_row_by_row_what_they_rest_on(tmp_path):
+    write_run(tmp_path, "casme2")
+    sheet = table("table4", measured(tmp_path, "casme2"))
+    assert len(sheet.rows) == len(sheet.notes) == len(COMPARED) + 2
+    notes = {row[1]: note for row, note in zip(sheet.rows, sheet.notes, strict=True)}
+    assert "122 of 236 clips" in notes["MDMO"]
+    assert notes["STRCN"] == "the paper prints none"
+    assert "not comparable with each other" in " ".join(sheet.caption)
+
+
+def test_a_compared_method_is_shown_from_a_run_of_its_own_once_there_is_one(tmp_path):
+    write_run(tmp_path, "casme2")
+    before = table("table4", measured(tmp_path, "casme2"))
+    own = write_run(tmp_path, "casme2", {"majority": 0.5}, folder="casme2-mdmo", people=3)
+    (own / "majority").rename(own / "mdmo")
+    run_json = own / "run.json"
+    run_json.write_text(run_json.read_text().replace('"majority"', '"mdmo"'))
+    after = table("table4", measured(tmp_path, "casme2"))
+    was, now = ({row[1]: row[3] for row in sheet.rows} for sheet in (before, after))
+    assert was["MDMO"] == NOTHING
+    assert now["MDMO"] != NOTHING
+    assert {name for name in was if was[name] != now[name]} == {"MDMO"}
+    (record,) = [one for one in after.records if (one["method"], one["score"]) == ("mdmo", "accuracy")]
+    assert (record["people"], record["paper"]) == (3, 0.52)
+
+
+@pytest.mark.parametrize("name", [name for name in TARGETS if name != "table2"])
+def test_drawn_faces_are_labelled_wherever_they_are_shown(tmp_path, name):
+    write_run(tmp_path, "casme", synthetic=True)
+    for sheet in sheets_for(TARGETS[name], measured(tmp_path, "casme")):
+        assert sheet.synthetic
+        assert "SYNTHETIC" in sheet.title
+        assert "measure different things" in sheet.caption[0]
+        assert "CASME twin" in sheet.drawing.alt
+        assert "SYNTHETIC" in sheet.drawing.svg
+        assert {record["faces"] for record in sheet.records} == {"SYNTHETIC"}
+
+
+def test_of_several_data_sets_those_drawn_are_named(tmp_path):
+    write_run(tmp_path, "casme", synthetic=True)
+    write_run(tmp_path, "casme2")
+    sheet = table("table1", measured(tmp_path, "casme", "casme2"))
+    assert "partly SYNTHETIC" in sheet.title
+    assert {row[0] for row in sheet.rows} == {"CASME twin", "CASME II"}
+    assert {(record["data_set"], record["faces"]) for record in sheet.records} == {
+        ("CASME twin", "SYNTHETIC"),
+        ("CASME II", "filmed"),
+    }
+
+
+def test_the_caption_says_what_was_reduced(tmp_path):
+    settings = {"recipe": {"size": 64}, "training": {"epochs": 3, "learning_rate": 0.01}}
+    write_run(tmp_path, "casme2", overrides=settings, protocol="kfold-subject", skipped=7)
+    (sentence,) = [
+        text for text in table("table1", measured(tmp_path, "casme2")).caption if text.startswith("CASME II")
+    ]
+    for words in (
+        "24 clips of 4 people (paper: 246 of 26)",
+        "a fifth of the people held out at a time (paper: one person)",
+        "2 seeds (the paper does not say)",
+        "recipe.size = 64 (paper: 224)",
+        "training.epochs = 3 (default 60; the paper does not say)",
+        "training.learning_rate = 0.01",
+        "7 clips left out",
+    ):
+        assert words in sentence
+    assert "recipe.steps" not in sentence

@@ -1,0 +1,106 @@
+"""One run a corpus for everything that sees what DSTAN sees."""
+
+from pathlib import Path
+
+import pytest
+from reproduce_fakes import write_run
+
+from dstan.clips import PreparedClip
+from dstan.errors import ConfigError, RunError, UnknownNameError
+from dstan.preprocessing.recipe import Recipe
+from dstan.recognizers import METHODS, DSTANSettings, Majority
+from dstan.reproduce import runs, targets
+from dstan.reproduce.runs import make, read_measured, run_corpus
+from dstan.reproduce.targets import TARGETS, choose, methods_for
+from dstan.tasks import TASKS
+
+CLASSES = TASKS["casme2-5"].classes
+TINY = {"training": {"epochs": 1}, "network": {"channels": [2, 2, 2, 2, 4], "lstm_width": 2, "reduction": 2}}
+
+
+class Elsewhere(Majority):
+    """A compared method with a recipe of its own and none of DSTAN's other settings."""
+
+    def __init__(self, settings: DSTANSettings | None = None) -> None:
+        super().__init__(settings or DSTANSettings(recipe=Recipe(size=96)))
+        self.name = "mdmo"
+
+
+def clips() -> list[PreparedClip]:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return [
+        PreparedClip.from_arrays(
+            appearance=rng.uniform(0, 255, (2, 32, 32)).astype(np.float32),
+            flow=rng.normal(0, 1, (2, 2, 32, 32)).astype(np.float32),
+            label=CLASSES[number % 5],
+            subject=f"s{number // 5}",
+            clip_id=f"c{number}",
+        )
+        for number in range(15)
+    ]
+
+
+def test_all_means_every_table_and_figure_in_the_papers_order():
+    assert [target.name for target in choose(["figure5", "all"])] == list(TARGETS)
+    assert [target.number for target in choose(["figure5", "table1", "figure5"])] == ["Table 1", "Figure 5"]
+    with pytest.raises(UnknownNameError, match="Did you mean 'table4'"):
+        choose(["table1", "tabel4"])
+
+
+def test_each_target_adds_only_the_methods_that_it_shows():
+    names = methods_for(choose(["table1", "figure5", "figure6", "figure7"]), "casme2")
+    assert names == ["dstan", "stan-a", "stmn-a", "majority"]
+    assert methods_for(choose(["table2"]), "casme") == []
+    assert "dstan-lhfn" in methods_for(choose(["table2"]), "casme2")
+
+
+def test_a_compared_method_that_comes_to_be_registered_is_run(monkeypatch):
+    wanted = choose(["table4"])
+    assert methods_for(wanted, "casme2") == [name for name in METHODS if name in (*wanted[0].methods, "majority")]
+    monkeypatch.setattr(targets, "METHODS", {**METHODS, "mdmo": Majority})
+    assert "mdmo" in methods_for(wanted, "casme2")
+
+
+def test_a_run_is_shared_resumed_and_extended(tmp_path):
+    seen: list[tuple[int, int]] = []
+    options = {"seeds": 1, "workers": 0, "protocol": "loso"}
+    run_corpus("casme2", clips(), ["stan-a", "majority"], tmp_path, TINY, **options)
+    first = (tmp_path / "casme2" / "stan-a" / "folds" / "s0-seed0" / "fold.json").stat().st_mtime_ns
+
+    def progress(stage: str, done: int, total: int, note: str = "") -> None:
+        seen.append((done, total))
+
+    run_corpus("casme2", clips(), ["dstan", "stan-a", "majority"], tmp_path, TINY, progress=progress, **options)
+    assert (tmp_path / "casme2" / "stan-a" / "folds" / "s0-seed0" / "fold.json").stat().st_mtime_ns == first
+    assert seen[0] == (6, 12)  # dstan and stmn-a are added, three folds each
+    found = read_measured(tmp_path, "casme2")
+    assert found is not None
+    assert set(found.results) == {"dstan", "stan-a", "stmn-a", "majority"}
+    with pytest.raises(RunError, match="epochs"):
+        run_corpus("casme2", clips(), ["stan-a"], tmp_path, {**TINY, "training": {"epochs": 2}}, **options)
+
+
+def test_a_method_with_a_recipe_of_its_own_has_a_run_of_its_own(tmp_path, monkeypatch):
+    real = runs.recognizer
+    monkeypatch.setattr(runs, "METHODS", {**METHODS, "mdmo": Elsewhere})
+    monkeypatch.setattr(runs, "recognizer", lambda name, over: Elsewhere() if name == "mdmo" else real(name, over))
+    run_corpus("casme2", clips(), ["majority", "mdmo"], tmp_path, workers=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["casme2", "casme2-mdmo"]
+    found = read_measured(tmp_path, "casme2")
+    assert found is not None
+    assert set(found.results) == {"majority", "mdmo"}
+
+
+def test_a_setting_that_no_method_has_is_an_error():
+    with pytest.raises(ConfigError, match="epoch"):
+        make("majority", {"training": {"epoch": 3}})
+    with pytest.raises(ConfigError, match="trainin"):
+        make("majority", {"trainin": {"epochs": 3}})
+
+
+def test_nothing_measured_is_nothing(tmp_path: Path):
+    assert read_measured(tmp_path, "casme") is None
+    write_run(tmp_path, "casme2")
+    assert read_measured(tmp_path, "casme") is None  # casme2 is another corpus
