@@ -165,13 +165,16 @@ def _by_corpus(option: str, texts: Sequence[str] | None) -> dict[str, str]:
 
 
 def show_sheet(sheet: Sheet, said: set[str]) -> None:
-    """Print a table or figure with its notes, and of its caption what was not said already."""
+    """Print a table or figure with the notes on what the paper prints, and of its caption what was not said already."""
+    from dstan.reproduce.sheet import NOTHING
+
     output.say(sheet.title, "bold yellow" if sheet.synthetic else "bold")
     heads = [f"{group}\n{name}".replace("-", "-\n").strip() for group, name in sheet.columns]
     rows = [[cell.replace(" [", "\n[") for cell in row] for row in sheet.rows]
     output.table(heads, rows, numbers=heads[sheet.words :])
     for row, text in zip(sheet.rows, sheet.notes, strict=False):
-        output.say(f"  {row[0]}, {row[1]}: {text}", "dim")
+        if row[2] != NOTHING:
+            output.say(f"  {row[0]}, {row[1]}: {text}", "dim")
     for sentence in sheet.caption:
         if sentence not in said:
             output.say(sentence, "yellow" if sentence.startswith("SYNTHETIC") else "dim")
