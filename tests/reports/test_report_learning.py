@@ -76,7 +76,7 @@ def test_every_stream_shows_gradients_dead_channels_and_attention(page):
 
 def test_the_choice_of_epochs_is_told_and_called_what_it_is(page):
     assert "20 in 26 of 26 fits" in section(page, "stmn-a")
-    assert "These scores are no results" in section(page, "stmn-a")
+    assert "the people held out in a fold were no part of its choice" in section(page, "stmn-a")
     assert "chosen inside each fold, on the people learned from" in words(page)
 
 

@@ -171,7 +171,7 @@ def restart_warning(method: str, fits: Mapping[str, Sequence[Fit]], seeds: int) 
 
 
 def inner_words(fits: Sequence[Fit]) -> str | None:
-    """Say which numbers of epochs were chosen, and how; None where none was.
+    """Say which numbers of epochs were chosen; None where none was.
 
     Parameters
     ----------
@@ -189,8 +189,4 @@ def inner_words(fits: Sequence[Fit]) -> str | None:
         if taken.count(edge) > len(taken) / 2
         else ""
     )
-    return (
-        f"The number of epochs was chosen in each fit anew, by the pooled UF1 over {choices[0].parts} parts of the "
-        f"people learned from: {joined(counts)} of {len(choices)} fits.{hint} These scores are no results; the "
-        "people held out were never part of them."
-    )
+    return f"Chosen were {joined(counts)} of {len(choices)} fits.{hint}"
