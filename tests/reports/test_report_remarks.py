@@ -50,6 +50,11 @@ def test_a_remark_needs_more_than_a_handful_of_fits(changed, words):
     assert "all 3 fits" in remark
 
 
+def test_a_loss_may_fall_where_the_epochs_were_chosen_inside():
+    falling = fits(0, 26, loss=tuple(np.linspace(1.6, 0.6, 30)), inner=Inner((30,), (0.4,), 30, 5))
+    assert learning_remarks(falling, MAJORITY, 1) == []
+
+
 def test_attention_that_differs_between_clips_is_not_flat():
     assert learning_remarks(fits(0, 26, attention=(0.5, 0.5), attention_deviation=(0.1, 0.1)), MAJORITY, 1) == []
 

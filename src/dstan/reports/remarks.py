@@ -77,7 +77,7 @@ def _learned_nothing(fit: Fit, majority: float) -> bool:
 
 def _still_falling(fit: Fit) -> bool:
     fifth = max(1, len(fit.loss) // 5)
-    if len(fit.loss) < 3 * fifth:
+    if len(fit.loss) < 3 * fifth or fit.inner:  # chosen by people held out: there the loss may well go on falling
         return False
     before, last = np.mean(fit.loss[-2 * fifth : -fifth]), np.mean(fit.loss[-fifth:])
     return bool(before - last > STILL_FALLING * fit.loss[0])
