@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -165,21 +166,36 @@ def _by_corpus(option: str, texts: Sequence[str] | None) -> dict[str, str]:
 
 
 def show_sheet(sheet: Sheet, said: set[str]) -> None:
-    """Print a table or figure with the notes on what the paper prints, and of its caption what was not said already."""
-    from dstan.reproduce.sheet import NOTHING
-
+    """Print a table or figure, data set by data set, and of its caption what was not said already."""
     output.say(sheet.title, "bold yellow" if sheet.synthetic else "bold")
-    heads = [f"{group}\n{name}".replace("-", "-\n").strip() for group, name in sheet.columns]
-    rows = [[cell.replace(" [", "\n[") for cell in row] for row in sheet.rows]
-    output.table(heads, rows, numbers=heads[sheet.words :])
-    for row, text in zip(sheet.rows, sheet.notes, strict=False):
-        if row[2] != NOTHING:
-            output.say(f"  {row[0]}, {row[1]}: {text}", "dim")
+    several = sheet.words - 1  # the name of the data set is the first of several columns of words
+    heads = [_narrow(f"{group}\n{name}") for group, name in sheet.columns[several:]]
+    notes = sheet.notes or ("",) * len(sheet.rows)
+    for name, group in groupby(zip(sheet.rows, notes, strict=True), key=lambda pair: pair[0][0] if several else ""):
+        own = list(group)
+        if name:
+            output.say(name, "bold")
+        cells = [[cell.replace(" [", "\n[") for cell in row[several:]] for row, _ in own]
+        output.table(heads, cells, numbers=heads[1:])
+        _show_notes(own)
     for sentence in sheet.caption:
         if sentence not in said:
             output.say(sentence, "yellow" if sentence.startswith("SYNTHETIC") else "dim")
     said.update(sheet.caption)
     output.say()
+
+
+def _narrow(heading: str) -> str:
+    return heading.replace("-", "-\n").replace("difference", "differs").strip()
+
+
+def _show_notes(rows: Sequence[tuple[tuple[str, ...], str]]) -> None:
+    """Print what the figures that the paper prints rest on."""
+    from dstan.reproduce.sheet import NOTHING
+
+    for row, note in rows:
+        if note and row[2] != NOTHING:
+            output.say(f"  {row[1]}: {note}", "dim")
 
 
 def _plain(sheet: Sheet, files: Mapping[str, Path]) -> dict[str, Any]:
