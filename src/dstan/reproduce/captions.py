@@ -28,7 +28,7 @@ def synthetic_words(measured: Sequence[Measured]) -> list[str]:
         return []
     return [
         f"SYNTHETIC: the faces of {' and '.join(drawn)} are drawn by a computer, those of the paper are filmed. "
-        "The two measure different things: the difference tells nothing about how well the paper is reproduced."
+        "The two measure different things, so nothing here tells how well the paper is reproduced."
     ]
 
 

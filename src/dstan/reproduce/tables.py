@@ -25,7 +25,7 @@ _GUESS = f"“{BASELINE_NAME}” answers the commonest class of the training peo
 _NOT_COMPARABLE = (
     "The published rows are not comparable with each other: they come from different papers, on differing clips and by "
     "differing protocols. Where an accuracy is an exact share of some number of clips, the row says which. Ours are "
-    "all on the same people and folds."
+    "all on the same people and folds, but for clips that a method's own preprocessing cannot use."
 )
 _NOT_THERE = "“" + NOTHING + "” where the paper prints none, or the method is not part of this version."
 
