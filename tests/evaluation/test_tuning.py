@@ -16,7 +16,7 @@ from dstan.errors import ConfigError, CorpusError, RunError
 from dstan.evaluation import evaluate, load_run, tune
 from dstan.evaluation.tuning import inner_folds
 from dstan.metrics import confusion_matrix, scores
-from dstan.recognizers import Majority, model_files
+from dstan.recognizers import Majority, model_files, recognizer
 from dstan.splits import leave_one_subject_out
 
 GAINS = {"flow_gain": [0.0, 1.0]}
@@ -211,13 +211,20 @@ def test_a_failing_candidate_is_named_and_the_others_are_kept(tmp_path: Path) ->
         ({"training": [1, 2]}, "training is a group of settings"),
         ({"training.learning_rate": [1e-3, "fast"]}, "learning_rate must be float, not 'fast'"),
         ({"recipe.pairs": ["adjacent", "onsett"]}, "pairs cannot be 'onsett'"),
-        ({"flow_gain": [1, 1.0]}, "two candidates are the same method: flow_gain=1.0"),
+        ({"flow_gain": [1, 1.0]}, "flow_gain=1.0 makes the same method as flow_gain=1"),
     ],
 )
 def test_grids_that_make_no_sense_are_said_before_any_work(tmp_path: Path, grid: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         tune(Tunable(), grid, make_clips(), out=tmp_path / "run", workers=0)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_setting_that_does_not_concern_the_method_is_said_before_any_work() -> None:
+    with pytest.raises(ConfigError, match=r"stan-a: flow_gain=1\.0 makes the same method as flow_gain=0\.0"):
+        tune(recognizer("stan-a"), GAINS, make_clips(), workers=0)
+    with pytest.raises(ConfigError, match=r"stmn-a: fusion\.C=1\.0 makes the same method as fusion\.C=10\.0"):
+        tune(recognizer("stmn-a"), {"fusion.C": [10.0, 1.0]}, make_clips(), workers=0)
 
 
 def test_people_who_cannot_be_split_again_are_said_before_any_work(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,15 +221,11 @@ def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> No
         If some failed; all others have been finished by then.
     """
     needed = {part.folder for task in tasks if not task.is_finished() for part in task.components}
-
-    def is_done(task: FoldTask) -> bool:
-        return task.is_finished() and (task.folder not in needed or task.has_model())
-
-    done = sum(map(is_done, tasks))
+    done = sum(_is_done(task, needed) for task in tasks)
     progress("evaluate", done, len(tasks), "already finished" if done else "")
     failed: dict[Path, tuple[str, DstanError]] = {}
     for joined in (False, True):
-        waiting = [task for task in tasks if bool(task.components) == joined and not is_done(task)]
+        waiting = [task for task in tasks if bool(task.components) == joined and not _is_done(task, needed)]
         ready = [task for task in waiting if not failed.keys() & {part.folder for part in task.components}]
         for index, outcome in engine.run(run_fold, ready):
             done += 1
@@ -244,3 +240,8 @@ def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> No
             where=name,
             hint="The other folds are finished and kept; the same command runs only what failed",
         ) from error
+
+
+def _is_done(task: FoldTask, needed: Container[Path]) -> bool:
+    """Tell whether a fit is finished, with its model where an unfinished one is made of it."""
+    return task.is_finished() and (task.folder not in needed or task.has_model())

@@ -7,7 +7,6 @@ no results: the largest of several scores is too good.
 
 from __future__ import annotations
 
-import copy
 import csv
 import functools
 import operator
@@ -56,7 +55,7 @@ class Candidate:
     recognizer: Recognizer
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.values.items())
+        return _text(self.values)
 
 
 @dataclass(frozen=True)
@@ -235,21 +234,21 @@ def make_candidates(recognizer: Recognizer, grid: Mapping[str, Sequence[Any]]) -
         If a setting is unknown, a value does not fit, or two candidates are the same.
     """
     made: dict[str, Candidate] = {}
+    given: dict[str, str] = {}
     for values in product(*grid.values()):
         settings = recognizer.settings
         for name, value in zip(grid, values, strict=True):
             settings = settings.replaced(_nested(name, value))
-        other = copy.copy(recognizer)
-        other.settings = settings
-        document = other.settings.to_dict()
-        candidate = Candidate({name: _look_up(document, name) for name in grid}, other)
-        twin = made.setdefault(other.settings.digest(), candidate)
-        if twin is not candidate:
+        other = recognizer.with_settings(settings)
+        key, text = other.settings.digest(), _text(dict(zip(grid, values, strict=True)))
+        if key in made:
             raise ConfigError(
-                f"two candidates are the same method: {twin}",
+                f"{text} makes the same method as {given[key]}",
                 where=recognizer.name,
                 hint=f"Name each value once, and only settings that matter to {recognizer.name}",
             )
+        document = other.settings.to_dict()
+        made[key], given[key] = Candidate({name: _look_up(document, name) for name in grid}, other), text
     if len(made) < 2:
         raise ConfigError("there is nothing to choose from", hint="Give two values or more, separated by commas")
     return tuple(made.values())
@@ -386,6 +385,10 @@ def _tried(candidates: Sequence[Candidate]) -> dict[str, list[Any]]:
             if value not in found[name]:
                 found[name].append(value)
     return found
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 def _nested(name: str, value: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A recogniser is made from settings, learns from prepared clips in :meth:`Recogni
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -86,12 +87,25 @@ class Recognizer(ABC):
 
     @property
     def epochs(self) -> int:
-        """How many times :meth:`fit` will call ``on_epoch``."""
+        """How many times :meth:`fit` will call ``on_epoch``, at most."""
         return sum(part.epochs for part in self.components())
 
     def components(self) -> tuple[Recognizer, ...]:
         """Return the recognisers that it is made of, unfitted; none where it stands alone."""
         return ()
+
+    def with_settings(self, settings: MethodSettings) -> Self:
+        """Return the same method, unfitted, with other settings.
+
+        Parameters
+        ----------
+        settings
+            All of them, of the method's own kind.
+        """
+        other = copy.copy(self)
+        other.settings = settings
+        other._forget()
+        return other
 
     def fit(
         self,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,9 +20,9 @@ from dstan.errors import NotFittedError
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamOutput, StreamSettings
 from dstan.preprocessing.strain import strain_magnitude
-from dstan.recognizers.contract import Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.contract import Inference, MethodSettings, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.settings import DSTANSettings
-from dstan.training import TrainingData, fit_network
+from dstan.training import TrainingData, choose_epochs, fit_network
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
 STRAIN_GAIN = np.float32(10.0)
@@ -76,8 +77,22 @@ class StreamRecognizer(Recognizer):
 
     @property
     def epochs(self) -> int:
-        """The epochs of its training."""
-        return int(self.settings.training.epochs)
+        """The epochs of its training, at most: where their number is chosen, those of the inner networks, too."""
+        training = self.settings.training
+        if isinstance(training.epochs, int):
+            return training.epochs
+        return (training.inner_parts + 1) * max(training.inner_epochs)
+
+    def with_settings(self, settings: MethodSettings) -> Self:
+        """Return the same stream, unfitted, with other settings as far as they concern it.
+
+        Parameters
+        ----------
+        settings
+            All of them.
+        """
+        assert isinstance(settings, DSTANSettings)
+        return super().with_settings(_concerning(self.stream, settings))
 
     def see(self, clips: Sequence[PreparedClip]) -> list[StreamOutput]:
         """Pass each clip through the network by itself, in float32.
@@ -135,22 +150,23 @@ class StreamRecognizer(Recognizer):
         on_epoch: OnEpoch | None,
         fitted: Sequence[Recognizer] | None,
     ) -> None:
-        seed = child_seed(seed, self.stream)
-        network = self._build(len(classes), child_seed(seed, "weights"))
+        seed, training = child_seed(seed, self.stream), self.settings.training
+        build = functools.partial(self._build, len(classes))
         data = TrainingData.stack(map(self._tensor, clips), torch.from_numpy(labels), self._mirrored_signs)
-        fit = fit_network(
-            network,
-            data,
-            self.settings.training,
-            epochs=self.epochs,
-            seed=seed,
-            device=device,
-            on_epoch=None if on_epoch is None else lambda record: on_epoch(self.stream, record),
-        )
+        report = None if on_epoch is None else functools.partial(on_epoch, self.stream)
+        epochs, inner = training.epochs, None
+        if isinstance(epochs, str):
+            people = [clip.clip.person for clip in clips]
+            inner = choose_epochs(
+                build, data, people, len(classes), training, seed=seed, device=device, on_epoch=report
+            )
+            epochs = inner.chosen
+        network = build(child_seed(seed, "weights"))
+        fit = fit_network(network, data, training, epochs=epochs, seed=seed, device=device, on_epoch=report)
         self.network = network
         self.present = tuple(int(label) for label in np.unique(labels))
         self.history_ = {self.stream: [vars(record) for record in fit.history]}
-        self.dynamics_ = {self.stream: fit.dynamics.to_dict()}
+        self.dynamics_ = {self.stream: {**fit.dynamics.to_dict(), "inner": inner and inner.to_dict()}}
 
     def _infer(self, clips: Sequence[PreparedClip]) -> Inference:
         return self.interpret(self.see(clips))

@@ -7,6 +7,7 @@ decided by a seed, so the same seed on the same kind of device gives the same we
 from dstan.training.augmentation import AugmentationSettings
 from dstan.training.data import TrainingData
 from dstan.training.dynamics import Dynamics, Restart
+from dstan.training.inner import InnerChoice, choose_epochs
 from dstan.training.loop import (
     EpochRecord,
     Fit,
@@ -23,9 +24,11 @@ __all__ = [
     "Dynamics",
     "EpochRecord",
     "Fit",
+    "InnerChoice",
     "Restart",
     "TrainingData",
     "TrainingSettings",
+    "choose_epochs",
     "fit_network",
     "settle_batch_norm",
     "steady",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dstan.config import Settings, setting
+from dstan.errors import ConfigError
 from dstan.training.augmentation import AugmentationSettings
 
 INNER = "inner"
@@ -39,3 +40,8 @@ class TrainingSettings(Settings):
     augmentation: AugmentationSettings = setting(
         AugmentationSettings(), "Each clip is changed a little whenever it is learned from; the paper tells of none."
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.inner_epochs:
+            raise ConfigError("inner_epochs must name at least one number of epochs")
