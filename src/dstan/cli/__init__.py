@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from dstan._version import __version__
 from dstan.cli import (
+    ablation,
     benches,
     comparison,
     corpus,
@@ -78,7 +79,19 @@ def dstan(
     output.show_warnings()
 
 
-for group in (demo, corpus, preparation, evaluation, comparison, tuning, reproduction, models, methods, benches):
+for group in (
+    demo,
+    corpus,
+    preparation,
+    evaluation,
+    comparison,
+    tuning,
+    ablation,
+    reproduction,
+    models,
+    methods,
+    benches,
+):
     app.add_typer(group.app)
 
 
