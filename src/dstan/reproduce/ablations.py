@@ -41,6 +41,7 @@ def _half_and_double(before: Any) -> Mapping[str, Any]:
     if isinstance(before, str):
         raise ConfigError(
             f"half and double of {before!r} cannot be taken",
+            where="training.epochs",
             hint="Give a number, as --set training.epochs=30, or leave this choice out with --only",
         )
     many = isinstance(before, tuple)
