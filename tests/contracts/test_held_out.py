@@ -1,0 +1,177 @@
+"""No number of a person who is held out is read before the final prediction, and none has a say in what is fitted.
+
+Every method comes here by itself, with a number of epochs that is given, with one that is chosen inside the fit, and
+with settings that are chosen inside the fold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dstan._engine import single_thread
+from dstan.clips import PreparedClip
+from dstan.evaluation import evaluate, plan, tune
+from dstan.evaluation.folds import FoldTask, run_fold
+from dstan.evaluation.inputs import load_inputs
+from dstan.recognizers import METHODS, Recognizer, recognizer
+
+CLASSES = ("happiness", "disgust", "others")
+ARRAYS = ("appearance", "flow", "appearance_times", "flow_times", "landmarks")
+HELD_OUT = ("held-out", "s0")
+NETWORK = {"channels": [2, 2, 4, 4, 8], "lstm_width": 4, "reduction": 2}
+TRAINING = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-2, "inner_epochs": [1, 2, 3], "inner_parts": 2}
+GRID = {"training.learning_rate": [1e-3, 1e-2]}
+
+Evaluate = Callable[[str, list[PreparedClip], Path], object]
+
+
+def _make(name: str, **training: Any) -> Recognizer:
+    return recognizer(name, {"network": NETWORK, "training": {**TRAINING, **training}})
+
+
+def _fixed(name: str, clips: list[PreparedClip], out: Path) -> object:
+    return evaluate(_make(name), clips, out=out, **HOW)
+
+
+def _inner(name: str, clips: list[PreparedClip], out: Path) -> object:
+    return evaluate(_make(name, epochs="inner"), clips, out=out, **HOW)
+
+
+def _tuned(name: str, clips: list[PreparedClip], out: Path) -> object:
+    return tune(_make(name), GRID, clips, parts=2, out=out, **HOW)
+
+
+HOW: Any = {"classes": CLASSES, "protocol": "hde", "test_corpora": ["held-out"], "workers": 0}
+every_method = pytest.mark.parametrize("name", METHODS)
+every_way = pytest.mark.parametrize("way", [_fixed, _inner, _tuned])
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    with single_thread():
+        yield
+
+
+def _clips(seed: int = 0) -> list[PreparedClip]:
+    """Six clips of three people to learn from, and three of the one who is held out."""
+    rng = np.random.default_rng(seed)
+    return [
+        PreparedClip.from_arrays(
+            appearance=rng.uniform(0, 255, (2, 32, 32)).astype(np.float32),
+            flow=rng.normal(i % 3, 1, (2, 2, 32, 32)).astype(np.float32),
+            label=CLASSES[i % 3],
+            corpus="seen" if i < 6 else "held-out",
+            subject=f"s{i // 2 if i < 6 else 0}",
+            clip_id=f"c{i}",
+        )
+        for i in range(9)
+    ]
+
+
+class Watch:
+    """Writes down whose arrays each task touches, before its fit has ended and afterwards."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.tasks: list[FoldTask] = []
+        self.before: list[set[tuple[str, str]]] = []
+        self.after: list[set[tuple[str, str]]] = []
+        self._now: set[tuple[str, str]] = set()
+        monkeypatch.setattr(plan, "run_fold", self._run_fold)
+        monkeypatch.setattr(Recognizer, "fit", self._watched(Recognizer.fit))
+        monkeypatch.setattr(PreparedClip, "__getattribute__", self._recorder(), raising=False)
+
+    def _recorder(self) -> Callable[[PreparedClip, str], Any]:
+        def look_up(clip: PreparedClip, name: str) -> Any:
+            if name in ARRAYS:
+                self._now.add(object.__getattribute__(clip, "clip").person)
+            return object.__getattribute__(clip, name)
+
+        return look_up
+
+    def _watched(self, fit: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(made: Recognizer, *arguments: Any, **options: Any) -> Any:
+            fitted = fit(made, *arguments, **options)
+            self.before.append(self._now)
+            self._now = set()
+            return fitted
+
+        return watched
+
+    def _run_fold(self, task: FoldTask) -> None:
+        load_inputs.cache_clear()  # as in a process that has done nothing else
+        self._now = set()
+        run_fold(task)
+        self.tasks.append(task)
+        self.after.append(self._now)
+
+
+@every_method
+@every_way
+def test_nothing_of_a_held_out_person_is_read_before_the_final_prediction(
+    name: str, way: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = _clips()
+    watch = Watch(monkeypatch)
+    way(name, clips, tmp_path / "run")
+    assert len(watch.tasks) == len(watch.before) == len(watch.after) > 0
+    finals = 0
+    for task, before, after in zip(watch.tasks, watch.before, watch.after, strict=True):
+        train, test = ({clips[index].clip.person for index in side} for side in (task.fold.train, task.fold.test))
+        assert HELD_OUT not in before
+        assert before <= train
+        assert test <= after <= train | test
+        if test == {HELD_OUT}:
+            finals += 1
+        else:
+            assert HELD_OUT not in after
+    assert finals == 1 + len(_make(name).components())
+
+
+def _fitted(run: Path, name: str) -> dict[str, Any]:
+    """Return the bytes of the fitted model, and everything that was chosen on the way."""
+    (folder,) = (run / name / "folds").iterdir()
+    fold, search = json.loads((folder / "fold.json").read_text()), run / name / "search.json"
+    return {
+        "weights": (folder / "model.safetensors").read_bytes(),
+        "settings": json.loads((folder / "model.json").read_text())["settings"],
+        "history": fold["history"],
+        "dynamics": fold["dynamics"],
+        "search": json.loads(search.read_text()) if search.exists() else None,
+    }
+
+
+def _spoiled(clip: PreparedClip) -> PreparedClip:
+    """Return the clip with garbage in place of all its arrays, and with another label."""
+    rng = np.random.default_rng(99)
+    other = CLASSES[(CLASSES.index(str(clip.label)) + 1) % 3]
+    arrays = {name: rng.normal(0, 1e3, getattr(clip, name).shape).astype(np.float32) for name in ("appearance", "flow")}
+    return replace(clip, clip=replace(clip.clip, label=other), **arrays)
+
+
+@every_method
+@every_way
+def test_garbage_in_place_of_a_held_out_person_changes_nothing_that_is_fitted_or_chosen(
+    name: str, way: Evaluate, tmp_path: Path
+) -> None:
+    clips = _clips()
+    spoiled = [_spoiled(clip) if clip.clip.person == HELD_OUT else clip for clip in clips]
+    way(name, clips, tmp_path / "clean")
+    way(name, spoiled, tmp_path / "spoiled")
+    assert _fitted(tmp_path / "clean", name) == _fitted(tmp_path / "spoiled", name)
+
+
+@pytest.mark.parametrize("name", ["stmn-a", "dstan"])
+@every_way
+def test_garbage_in_place_of_a_training_person_does_change_it(name: str, way: Evaluate, tmp_path: Path) -> None:
+    clips = _clips()
+    spoiled = [_spoiled(clip) if clip.clip.person == ("seen", "s1") else clip for clip in clips]
+    way(name, clips, tmp_path / "clean")
+    way(name, spoiled, tmp_path / "spoiled")
+    assert _fitted(tmp_path / "clean", name)["weights"] != _fitted(tmp_path / "spoiled", name)["weights"]
