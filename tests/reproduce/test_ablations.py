@@ -167,6 +167,7 @@ def test_every_variant_is_compared_with_the_same_method_of_the_base(done: tuple[
         assert one.difference.value == pytest.approx(one.scores.uf1.value - base.uf1.value)
         assert one.together.value == pytest.approx(one.difference.value)
     assert (found.clips, found.subjects, found.dropped) == (8, 4, 0)
+    assert found.guess == pytest.approx(1 / 3)  # all "joy": F1 of 2/3 and 0
 
 
 def test_only_clips_that_all_runs_have_are_scored(done: tuple[Ablation, Path, list[str]]) -> None:
@@ -213,22 +214,38 @@ def test_a_change_is_decided_where_zero_is_outside_and_all_seeds_agree(
     assert comparison(low, high, same_sign).verdict == verdict
 
 
-def comparison(low: float, high: float, same_sign: int = 3, name: str = "pairs-onset") -> Comparison:
+def test_with_few_people_nothing_is_decided() -> None:
+    few = comparison(0.01, 0.09, subjects=9)
+    assert few.verdict == "not decided"
+    said = sentences(ablation_results.Findings({}, (few,), 0.1, 20, 9, 0))
+    assert "With fewer than 10 people nothing is called decided; here there are 9." in said
+
+
+def test_a_base_that_has_learned_nothing_is_named() -> None:
+    every = (comparison(0.01, 0.09),)
+    base = {"stmn-a": every[0].scores, "dstan": dataclasses.replace(every[0].scores, uf1=Interval(0.1, 0.05, 0.2))}
+    said = " ".join(sentences(ablation_results.Findings(base, every, 0.1, 20, 10, 0)))
+    assert "The base of dstan is not shown to be above that" in said
+
+
+def comparison(
+    low: float, high: float, same_sign: int = 3, name: str = "pairs-onset", subjects: int = 10
+) -> Comparison:
     choice = next(choice for choice in CHOICES if name.startswith(choice.name))
     middle = Interval((low + high) / 2, low, high)
     scores = Scores("stmn-a", Interval(0.5, 0.4, 0.6), 0.01, Interval(0.6, 0.5, 0.7), 0.01)
     variant = Variant(choice, name, "adjacent", "onset", TINY)
-    return Comparison(variant, scores, middle, middle, same_sign, 3)
+    return Comparison(variant, scores, middle, middle, same_sign, 3, subjects)
 
 
 def test_sentences_say_what_was_decided_and_what_could_have_been_missed() -> None:
     every = (comparison(0.01, 0.09), comparison(-0.2, 0.1, name="strain-on"))
-    said = " ".join(sentences(ablation_results.Findings({}, every, 10, 5, 0)))
+    said = " ".join(sentences(ablation_results.Findings({}, every, 0.1, 20, 10, 0)))
     assert "2 comparisons were made, and 1 of them decided." in said
     assert "recipe.pairs = onset helps stmn-a: +0.050 [+0.010, +0.090] in UF1." in said
     assert "Not decided (1): strain-on." in said
     assert "differences of up to 0.200 in UF1" in said
-    nothing = " ".join(sentences(ablation_results.Findings({}, every[1:], 10, 5, 0)))
+    nothing = " ".join(sentences(ablation_results.Findings({}, every[1:], 0.1, 20, 10, 0)))
     assert "One comparison was made, and it is not decided." in nothing
 
 

@@ -15,13 +15,13 @@ from dstan.evaluation.statistics import RESAMPLES, Interval
 from dstan.recognizers import DSTANSettings
 from dstan.reports.appendix import flat
 from dstan.reproduce.ablation_plot import differences_plot
-from dstan.reproduce.ablation_results import Comparison, Findings, Scores, find
+from dstan.reproduce.ablation_results import FEWEST_PEOPLE, Comparison, Findings, Scores, find
 from dstan.reproduce.ablation_words import ends, sentences, words
 from dstan.reproduce.ablations import CHOICES, Ablation
 
 NAME = "ablations"
 FULL_PROTOCOL = "loso"
-FEW_SUBJECTS = 10
+FEW_SUBJECTS = 15
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def markdown(ablation: Ablation, findings: Findings, setup: Setup, plot: str, al
 
 
 _BANNER = (
-    "> **SYNTHETIC.** These faces are drawn by a computer. Nothing on this page is a measurement on real people: it "
-    "says which choices\n> matter to these networks on this drawing, and which cannot be told apart with so many clips."
+    "> **SYNTHETIC.** These faces are drawn by a computer. Nothing on this page is a measurement on real people: it\n"
+    "> says which choices matter to these networks on this drawing, and which cannot be told apart with so many clips."
 )
 _INTRODUCTION = """\
 The paper leaves open how its networks are sized, fed and trained. Each answer is one setting of `dstan`. Here each is
@@ -134,7 +134,7 @@ def _caption(findings: Findings, synthetic: bool) -> str:
         f"*{faces}UF1 of each change less UF1 of the base, on {findings.clips} clips of {findings.subjects} people. "
         "Right of zero the change helps. Thick: 95 % interval over people for this row alone. "
         f"Thin: the interval that holds for all {rows} rows at once; only where it leaves out zero, and every seed "
-        "agrees, is a row called decided.*"
+        f"agrees, and there are at least {FEWEST_PEOPLE} people, is a row called decided.*"
     )
 
 
@@ -145,7 +145,7 @@ def _table(comparisons: Sequence[Comparison]) -> str:
     ]
     for choice, rows in groupby(comparisons, key=lambda one: one.variant.choice):
         for place, one in enumerate(rows):
-            question = f"{choice.question} `{choice.setting}`" if place == 0 else ""
+            question = "" if place else f"{choice.question} `{choice.setting}`"
             change = f"{words(one.variant.before)} → {words(one.variant.after)}"
             verdict = f"**{one.verdict}**" if one.verdict in ("helps", "harms") else one.verdict
             cells = [question, change, *_cells(one.scores), ends(one.together), f"{one.same_sign} of {one.seeds}"]
@@ -216,7 +216,11 @@ def _departures(settings: DSTANSettings) -> list[str]:
 
 
 def _machine(info: Mapping[str, Any]) -> str:
+    import torch
+
     machine, device = info["machine"], str(info["device"])
+    if device != "cpu" and torch.cuda.is_available():
+        device = f"{device} ({torch.cuda.get_device_name(device)})"
     return f"{machine['processor']}, {machine['cores']} cores, device {device}"
 
 

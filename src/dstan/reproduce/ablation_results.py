@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = 0.95
+FEWEST_PEOPLE = 10
+"""With fewer, intervals from resampling are so much too narrow that nothing is called decided."""
 HELPS, HARMS, UNDECIDED = "helps", "harms", "not decided"
 
 
@@ -57,8 +59,8 @@ class Comparison:
         The same with the interval that holds for all comparisons at once.
     same_sign
         In how many seeds the difference has the sign of the mean.
-    seeds
-        How many seeds there are.
+    seeds, subjects
+        How many seeds and people there are.
     """
 
     variant: Variant
@@ -67,15 +69,14 @@ class Comparison:
     together: Interval
     same_sign: int
     seeds: int
+    subjects: int
 
     @property
     def verdict(self) -> str:
-        """``helps`` or ``harms`` where the joint interval leaves out zero and every seed agrees."""
-        if self.same_sign == self.seeds and self.together.low > 0:
-            return HELPS
-        if self.same_sign == self.seeds and self.together.high < 0:
-            return HARMS
-        return UNDECIDED
+        """``helps`` or ``harms`` where the joint interval leaves out zero, seeds agree and people are not too few."""
+        if self.same_sign < self.seeds or self.subjects < FEWEST_PEOPLE:
+            return UNDECIDED
+        return HELPS if self.together.low > 0 else HARMS if self.together.high < 0 else UNDECIDED
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, one name a column of the CSV."""
@@ -117,6 +118,8 @@ class Findings:
         By method.
     comparisons
         Every variant on every method that it concerns.
+    guess
+        UF1 of naming the largest class always.
     clips, subjects
         On how many all runs are scored.
     dropped
@@ -125,6 +128,7 @@ class Findings:
 
     base: Mapping[str, Scores]
     comparisons: tuple[Comparison, ...]
+    guess: float
     clips: int
     subjects: int
     dropped: int
@@ -141,20 +145,29 @@ def find(ablation: Ablation) -> Findings:
     runs = {BASE: ablation.base, **{variant.name: results for variant, results in ablation.found}}
     clips = [_clips(result.predictions) for results in runs.values() for result in results.values()]
     common = set.intersection(*clips)
+    subjects = len({key[:2] for key in common})
     drawn = {
         run: {method: _Drawn.of(method, result, common) for method, result in results.items()}
         for run, results in runs.items()
     }
     return Findings(
         {method: one.scores for method, one in drawn[BASE].items()},
-        _compare(ablation.variants, drawn),
+        _compare(ablation.variants, drawn, subjects),
+        guess=_guess(next(iter(ablation.base.values()))),
         clips=len(common),
-        subjects=len({key[:2] for key in common}),
+        subjects=subjects,
         dropped=len(set.union(*clips) - common),
     )
 
 
-def _compare(order: Sequence[Variant], drawn: Mapping[str, Mapping[str, _Drawn]]) -> tuple[Comparison, ...]:
+def _guess(result: Result) -> float:
+    share = float(result.confusion.sum(axis=1).max() / result.confusion.sum())
+    return 2 * share / (1 + share) / len(result.classes)
+
+
+def _compare(
+    order: Sequence[Variant], drawn: Mapping[str, Mapping[str, _Drawn]], subjects: int
+) -> tuple[Comparison, ...]:
     pairs = [
         (variant, method)
         for variant in order
@@ -173,6 +186,7 @@ def _compare(order: Sequence[Variant], drawn: Mapping[str, Mapping[str, _Drawn]]
             joint,
             same_sign=int(((one.per_seed - other.per_seed) * values[0] > 0).sum()),
             seeds=len(one.per_seed),
+            subjects=subjects,
         )
         for (variant, _), one, other, values, joint in zip(
             pairs, ours, theirs, draws, joint_intervals(draws), strict=True

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dstan.evaluation.statistics import Interval
-from dstan.reproduce.ablation_results import UNDECIDED, Comparison, Findings
+from dstan.reproduce.ablation_results import FEWEST_PEOPLE, UNDECIDED, Comparison, Findings
 from dstan.reproduce.ablations import Variant
 
 
@@ -30,9 +30,24 @@ def sentences(findings: Findings, missing: Sequence[Variant] = ()) -> list[str]:
         if len(every) > 1
         else f"One comparison was made, and it is {'decided' if decided else 'not decided'}."
     )
-    said += [_effect(one) for one in decided]
-    said += _left_open(every)
-    return said
+    return [*said, *(_effect(one) for one in decided), *_left_open(every), *_doubts(findings)]
+
+
+def _doubts(findings: Findings) -> list[str]:
+    """Return why the comparisons may mean little."""
+    doubts = []
+    if findings.subjects < FEWEST_PEOPLE:
+        doubts.append(
+            f"With fewer than {FEWEST_PEOPLE} people nothing is called decided; here there are {findings.subjects}."
+        )
+    unlearned = [name for name, one in findings.base.items() if one.uf1.low <= findings.guess]
+    if unlearned:
+        names = ", ".join(unlearned)
+        doubts.append(
+            f"Always naming the largest class has a UF1 of {findings.guess:.3f}. The base of {names} is not shown to be "
+            "above that: what changes a method that has learned little says little about one that has."
+        )
+    return doubts
 
 
 def _effect(one: Comparison) -> str:
