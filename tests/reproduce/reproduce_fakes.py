@@ -57,7 +57,6 @@ def write_run(
         "protocol": "loso",
         "seeds": list(range(seeds)),
         "input": {"clips": len(clips), "subjects": people, "counts": dict.fromkeys(classes, 1)},
-        "skipped": 0,
         "methods": about,
         "components": {},
         **info,

@@ -121,7 +121,7 @@ def _load(
 ) -> dict[str, ClipSet]:
     """Load every corpus that is named or found; say which is not."""
     from dstan.corpora.whereabouts import known_root
-    from dstan.reproduce.runs import read_measured
+    from dstan.reproduce.runs import is_measured
     from dstan.reproduce.targets import TASKS
 
     places, tables = _by_corpus("--root", roots), _by_corpus("--coding", codings)
@@ -136,7 +136,7 @@ def _load(
             loaded[corpus] = options.load([corpus], where, TASKS[corpus], coding, None, True)
             for text in loaded[corpus].notes:
                 output.note(text)
-        elif read_measured(out, corpus) is not None:
+        elif is_measured(out, corpus):
             earlier.append(corpus)
             output.note(f"{corpus}: no folder is named; shown as it was evaluated earlier in {out / corpus}")
         else:

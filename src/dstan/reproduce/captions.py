@@ -62,7 +62,7 @@ def departures(one: Measured) -> str:
         + " (paper: one person)" * (info["protocol"] != "loso"),
         f"{len(info['seeds'])} seed{'s' * (len(info['seeds']) > 1)} (the paper does not say)",
         *_changed(one),
-        *([f"{info['skipped']} clips left out (skipped.csv)"] if info["skipped"] else []),
+        *([f"{one.unusable} clip{'s' * (one.unusable > 1)} could not be used (skipped.csv)"] if one.unusable else []),
     ]
     return f"{one.name}: {'; '.join(parts)}."
 

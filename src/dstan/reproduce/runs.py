@@ -34,12 +34,15 @@ class Measured:
         The result of each method that is finished.
     about
         For each method what ``run.json`` says of its run.
+    unusable
+        Clips of the task that the shared run had to leave out.
     """
 
     corpus: str
     task: str
     results: Mapping[str, Result]
     about: Mapping[str, Mapping[str, Any]]
+    unusable: int
 
     @property
     def info(self) -> Mapping[str, Any]:
@@ -134,6 +137,7 @@ def read_measured(out: Path, corpus: str) -> Measured | None:
     """
     results: dict[str, Result] = {}
     about: dict[str, Mapping[str, Any]] = {}
+    unusable: list[int] = []
     for folder in [out / corpus, *sorted(out.glob(f"{corpus}-*"))]:
         if not (folder / _RUN).is_file():
             continue
@@ -144,4 +148,10 @@ def read_measured(out: Path, corpus: str) -> Measured | None:
             continue
         results |= run.results
         about |= dict.fromkeys(run.results, run.info)
-    return Measured(corpus, TASKS[corpus], results, about) if results else None
+        unusable.append(sum(clip.stage != "task" for clip in run.skipped))
+    return Measured(corpus, TASKS[corpus], results, about, unusable[0]) if results else None
+
+
+def is_measured(out: Path, corpus: str) -> bool:
+    """Return whether any method is finished on a corpus, without reading its predictions."""
+    return any(out.glob(f"{corpus}/*/metrics.json")) or any(out.glob(f"{corpus}-*/*/metrics.json"))
