@@ -44,8 +44,8 @@ def _doubts(findings: Findings) -> list[str]:
     if unlearned:
         names = ", ".join(unlearned)
         doubts.append(
-            f"Always naming the largest class has a UF1 of {findings.guess:.3f}. The base of {names} is not shown to be "
-            "above that: what changes a method that has learned little says little about one that has."
+            f"Always naming the largest class has a UF1 of {findings.guess:.3f}. The base of {names} is not shown to "
+            "be above that: what changes a method that has learned little says little about one that has."
         )
     return doubts
 
