@@ -47,6 +47,11 @@ def usable_cores() -> int:
     return int(CPU_COUNT)
 
 
+def worker_environment() -> dict[str, str]:
+    """Return the environment in which processes that compute are started: one thread each, and memory is kept."""
+    return {**os.environ, **_ONE_THREAD, **_KEEP_MEMORY}
+
+
 @contextmanager
 def single_thread() -> Iterator[None]:
     """Hold torch, OpenCV, BLAS and OpenMP to one thread inside the block.

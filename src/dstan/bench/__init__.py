@@ -16,7 +16,7 @@ from dstan.bench.preprocessing import bench_preprocessing
 from dstan.bench.tables import Tables
 from dstan.bench.training import bench_training
 
-BENCHES: dict[str, Callable[[], Bench | Tables]] = {
+BENCHES: dict[str, Callable[..., Bench | Tables]] = {
     "memory": bench_memory,
     "predict": bench_predict,
     "prepare": bench_prepare,

@@ -25,13 +25,16 @@ class Figure:
     unit
         Its unit.
     ratio
-        ``value`` over that of the bench's first row.
+        ``value`` over that of the reference.
+    reference
+        What it is compared with: the name of another row, mostly the first.
     """
 
     name: str
     value: float
     unit: str
     ratio: float
+    reference: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Bench:
     what
         One sentence: the work, its size, the repetitions.
     figures
-        The rows; the first is what the others are compared with.
+        The rows.
     """
 
     name: str
@@ -55,8 +58,9 @@ class Bench:
     @classmethod
     def of(cls, name: str, what: str, unit: str, values: dict[str, float]) -> Bench:
         """Build from values by name, the first of them the reference."""
-        reference = next(iter(values.values()))
-        return cls(name, what, tuple(Figure(row, value, unit, value / reference) for row, value in values.items()))
+        first, reference = next(iter(values.items()))
+        figures = (Figure(row, value, unit, value / reference, first) for row, value in values.items())
+        return cls(name, what, tuple(figures))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, with the machine."""

@@ -20,6 +20,9 @@ def bench(
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="For preprocessing: draw its tables here, as PNG.")
     ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="cpu|cuda[:N]", help="For training: where networks run.")
+    ] = "cpu",
     as_json: options.Json = False,
 ) -> None:
     """Measure how fast this machine is at one thing, or how far preprocessing is from truth.
@@ -34,7 +37,9 @@ def bench(
     measure = look_up("bench", name, BENCHES)
     if plots is not None and name != "preprocessing":
         raise ConfigError(f"{name} has no plots", hint="Leave --plots out, or run dstan bench preprocessing")
-    measured = measure()
+    if device != "cpu" and name != "training":
+        raise ConfigError(f"{name} is measured on the CPU only", hint="Leave --device out, or run dstan bench training")
+    measured = measure(options.device(device)) if name == "training" else measure()
     if isinstance(measured, Tables) and plots is not None:
         measured.draw(plots)
     if as_json:
@@ -45,7 +50,7 @@ def bench(
             output.say(f"{table.name}: {table.what}")
             output.table(table.columns, table.text(), numbers=table.numbers())
         return
-    rows = [(row.name, f"{row.value:,.1f} {row.unit}", f"{row.ratio:.2f}") for row in measured.figures]
+    rows = [(row.name, f"{row.value:,.1f} {row.unit}", f"{row.ratio:.2f}", row.reference) for row in measured.figures]
     output.say(measured.what)
-    output.table(("", "measured", "of the first"), rows, numbers=("measured", "of the first"))
+    output.table(("", "measured", "ratio", "to"), rows, numbers=("measured", "ratio"))
     output.say(machine(), "dim")

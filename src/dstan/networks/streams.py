@@ -21,10 +21,10 @@ from typing import NamedTuple, Self
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from dstan.config import Settings, setting
 from dstan.networks.attention import DualPoolChannelAttention, MultiScaleSpatialAttention, TemporalAttention
+from dstan.networks.blocks import Block
 
 SMALLEST_INPUT = 32
 """Least height and width in pixels: five poolings halve it to one."""
@@ -73,7 +73,7 @@ class Stream(nn.Module):
         super().__init__()
         widths = (in_channels, *settings.channels)
         low, high = settings.channels[2], settings.channels[4]
-        self.blocks = nn.ModuleList(_Block(a, b) for a, b in pairwise(widths))
+        self.blocks = nn.ModuleList(Block(a, b) for a, b in pairwise(widths))
         self.spatial_attention = MultiScaleSpatialAttention(low) if settings.spatial_attention else None
         self.channel_attention = (
             DualPoolChannelAttention(high, settings.reduction) if settings.spatial_attention else None
@@ -130,19 +130,3 @@ class Stream(nn.Module):
             frames, weights = self.temporal_attention(frames)
         features = self.lstm(frames)[0].mean(1)
         return self.head(features), features, weights
-
-
-class _Block(nn.Module):
-    """Convolution 3 x 3, batch norm, max pool 2 x 2, ReLU.
-
-    The paper's ReLU comes before the pooling; both orders give the same numbers, and this one touches a quarter of
-    the pixels.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)  # batch norm has the bias
-        self.norm = nn.BatchNorm2d(out_channels)
-
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h/2 w/2"]:
-        return functional.max_pool2d(self.norm(self.conv(x)), 2).relu_()

@@ -25,6 +25,8 @@ from dstan.training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
 
+RISE = 1.01
+"""A last loss more than this many times the first means that a fit has diverged; less is noise."""
 RETRY_RATE = 0.1
 """What the learning rate is multiplied by when a fit has diverged."""
 
@@ -99,7 +101,7 @@ def fit_network(
         start = _loss(network.to(place), data.of(slice(settings.batch_size)))
         try:
             history = _run(network, data, settings, epochs, seed, on_epoch)
-            if epochs > 1 and history[-1].loss > start:
+            if epochs > 1 and history[-1].loss > RISE * start:
                 raise _diverged(f"the loss rose from {start:.3f} to {history[-1].loss:.3f}", epochs)
         except DivergedError as trouble:
             lower = replace(settings, learning_rate=settings.learning_rate * RETRY_RATE)
