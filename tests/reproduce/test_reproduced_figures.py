@@ -40,6 +40,14 @@ def test_figure_6_counts_each_persons_answers_over_seeds(tmp_path):
     assert "summed over 2 seeds" in " ".join(sheet.caption)
 
 
+def test_figure_6_orders_people_by_their_number(tmp_path):
+    write_run(tmp_path, "casme2", people=11)
+    path = tmp_path / "casme2" / "dstan" / "predictions.csv"
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([head, *rows[::-1]]) + "\n")
+    assert [row[0] for row in figure("figure6", tmp_path).rows] == [f"s{number}" for number in range(11)]
+
+
 def test_figure_7_has_rows_that_sum_to_one_and_the_counts(tmp_path):
     result = load_run(write_run(tmp_path, "casme2", seeds=1)).results["dstan"]
     sheet = figure("figure7", tmp_path)

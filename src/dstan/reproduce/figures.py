@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -133,7 +134,7 @@ def _recalls(result: Result) -> list[tuple[Interval, float | None]]:
 def _people(target: Target, one: Measured) -> Sheet:
     """Return Figure 6: the accuracy on each person."""
     result = one.results[METHOD]
-    rates = subject_rates(result.predictions)
+    rates = sorted(subject_rates(result.predictions), key=lambda rate: _by_number(rate.subject))
 
     def rows() -> Iterator[tuple[tuple[str, ...], list[Record]]]:
         for rate in rates:
@@ -157,6 +158,11 @@ def _people(target: Target, one: Measured) -> Sheet:
         "person with few clips a share says little."
     )
     return _sheet(target, one, ("person", "right", "accuracy"), 1, rows(), drawing, reading)
+
+
+def _by_number(name: str) -> list[str | int]:
+    """Order names as people count: s2 before s10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def _confusion(target: Target, one: Measured) -> Sheet:
