@@ -107,6 +107,8 @@ def ablate(
         rows = [one.to_dict() for one in findings.comparisons]
         output.document({"out": out, "files": files, "base": findings.base, "comparisons": rows})
         return
+    if ablation.info["synthetic"]:
+        output.say("SYNTHETIC: these faces are drawn by a computer.", "bold yellow")
     _show(findings, ablation.missing)
     output.say(f"The page is in {files['page']}")
 
@@ -133,12 +135,11 @@ def _first_people(clips: ClipSet, number: int | None) -> ClipSet:
 
 
 def _show(findings: Findings, missing: Sequence[Variant]) -> None:
-    from dstan.reproduce.ablation_words import ends, sentences, words
+    from dstan.reproduce.ablation_words import ends, sentences
 
     rows = [
         (
             one.variant.name,
-            f"{words(one.variant.before)} → {words(one.variant.after)}",
             one.scores.method,
             f"{one.scores.uf1.value:.3f}",
             f"{one.scores.accuracy.value:.3f}",
@@ -148,7 +149,7 @@ def _show(findings: Findings, missing: Sequence[Variant]) -> None:
         for one in findings.comparisons
     ]
     right = ("UF1", "accuracy", "difference in UF1")
-    output.table(("change", "", "method", "UF1", "accuracy", "difference in UF1", ""), rows, numbers=right)
+    output.table(("change", "method", "UF1", "accuracy", "difference in UF1", ""), rows, numbers=right)
     base = ", ".join(f"{one.method} {one.uf1.value:.3f}" for one in findings.base.values())
     output.say(f"UF1 of the base: {base}.")
     for sentence in sentences(findings, missing):
