@@ -39,8 +39,9 @@ class Result:
     predictions
         One row a clip and seed: ``corpus, subject, clip_id, fold, seed, y_true, y_pred, p_<class>...``.
     folds
-        What ``fold.json`` says of each fold and seed: ``fold``, ``seed``, ``train``, ``test``, ``seconds`` and
-        ``history``, the learning curve of each stream as a list of ``{"epoch", "loss", "accuracy"}``.
+        What ``fold.json`` says of each fold and seed: ``fold``, ``seed``, ``train``, ``test``, ``seconds``,
+        ``history``, the learning curve of each stream as a list of ``{"epoch", "loss", "accuracy",
+        "gradient_norm"}``, and ``dynamics``, what else was found of each stream; older runs lack the last two.
     folder
         The method's folder in the run; gone after the evaluation if the run was given no folder.
     """

@@ -70,7 +70,7 @@ def choose_epochs(
     build
         Makes a network whose weights a seed has drawn.
     data
-        The training clips of the fit, none of them of a person who is tested.
+        The training clips of the fit, in the computer's memory; none is of a person who is tested.
     people
         Who each clip shows.
     n_classes
@@ -98,12 +98,11 @@ def choose_epochs(
     candidates = sorted(set(settings.inner_epochs))
     counts = np.zeros((len(candidates), n_classes, n_classes), dtype=np.int64)
     folds = kfold_by_subject(people, min(settings.inner_parts, len(set(people))))
-    data = data.on(torch.device(device))
     for fold in folds:
         own = child_seed(seed, "inner", fold.name)
         network = build(child_seed(own, "weights"))
         found = _predictions(network, data, fold, candidates, settings, seed=own, device=device, on_epoch=on_epoch)
-        truths = data.labels[list(fold.test)].cpu().numpy()
+        truths = data.labels[list(fold.test)].numpy()
         for matrix, epoch in zip(counts, candidates, strict=True):
             np.add.at(matrix, (truths, found[epoch]), 1)
     scores = [round(float(score), 12) for score in scores_of_many(counts)["uf1"]]  # so that ties are ties
@@ -122,7 +121,7 @@ def _predictions(
     on_epoch: Callable[[EpochRecord], None] | None,
 ) -> dict[int, NDArray[np.int64]]:
     """Train on one side of a fold and return the classes predicted on the other after each candidate."""
-    learned, held_out = (data.of(torch.tensor(side)) for side in (fold.train, fold.test))
+    learned, held_out = (data.of(torch.tensor(side)).on(torch.device(device)) for side in (fold.train, fold.test))
     present = torch.from_numpy(np.unique(learned.labels.cpu().numpy())).to(learned.labels.device)
     found: dict[int, NDArray[np.int64]] = {}
 
