@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dstan import _atomic
-from dstan._engine import Engine
+from dstan._engine import Engine, usable_cores
 from dstan._progress import Progress
 from dstan.clips import ClipSet, PreparedClip, Skipped
 from dstan.errors import ConfigError, DstanError, RunError
@@ -26,6 +26,7 @@ from dstan.evaluation.protocols import make_folds
 from dstan.evaluation.results import SKIPPED
 from dstan.recognizers import Recognizer
 from dstan.splits import Fold
+from dstan.training.memory import fits_at_once
 
 if TYPE_CHECKING:
     from dstan.preprocessing.cache import Cache
@@ -201,6 +202,33 @@ def _write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
     writer.writerow(Skipped.__dataclass_fields__)
     writer.writerows((item.corpus, item.subject, item.clip_id, item.stage, item.reason) for item in skipped)
     _atomic.write_text(path, text.getvalue())
+
+
+def workers_for(tasks: Sequence[FoldTask], workers: int | None) -> int | None:
+    """Return how many processes to start: on a GPU no more than its memory has room for.
+
+    Parameters
+    ----------
+    tasks
+        What is to be run, all on one device.
+    workers
+        As many as were asked for; None leaves it to the cores of the machine.
+
+    Raises
+    ------
+    ConfigError
+        If the GPU has no room for one fit.
+    """
+    fits = {task.recognizer.name: task for task in tasks if not task.components}
+    if not fits or workers == 0 or next(iter(fits.values())).device == "cpu":
+        return workers
+    needs = [
+        task.recognizer.memory(load_inputs(*task.inputs)[0], len(task.fold.train), task.device)
+        for task in fits.values()
+    ]
+    load_inputs.cache_clear()
+    room = fits_at_once(tasks[0].device, max(needs)) if max(needs) else usable_cores()
+    return min(room, usable_cores() if workers is None else workers)
 
 
 def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> None:

@@ -12,7 +12,7 @@ from dstan.clips import ClipSet, PreparedClip
 from dstan.errors import ConfigError
 from dstan.evaluation.folds import FoldTask
 from dstan.evaluation.information import describe
-from dstan.evaluation.plan import check_name, planned, run_all
+from dstan.evaluation.plan import check_name, planned, run_all, workers_for
 from dstan.evaluation.results import Result, collect
 from dstan.recognizers import Recognizer
 
@@ -115,7 +115,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         plan.begin(describe(methods, components, plan))
         ordered = sorted(everyone.values(), key=lambda recognizer: bool(recognizer.components()))
         tasks = [plan.task(recognizer, seed, fold) for recognizer in ordered for seed, fold in plan.rounds]
-        with Engine(workers=workers, cluster=cluster, most=len(tasks)) as engine:
+        with Engine(workers=workers_for(tasks, workers), cluster=cluster, most=len(tasks)) as engine:
             run_all(tasks, engine, progress)
         results = _collect(tasks, plan.classes)
     return (

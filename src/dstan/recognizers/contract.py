@@ -90,6 +90,20 @@ class Recognizer(ABC):
         """How many times :meth:`fit` will call ``on_epoch``, at most."""
         return sum(part.epochs for part in self.components())
 
+    def memory(self, clip: PreparedClip, n: int, device: str) -> int:
+        """Estimate the bytes of a device's memory that :meth:`fit` takes; 0 where it does not use the device.
+
+        Parameters
+        ----------
+        clip
+            One clip, as prepared as the others.
+        n
+            How many are learned from.
+        device
+            "cuda", "cuda:1" ...
+        """
+        return 0
+
     def components(self) -> tuple[Recognizer, ...]:
         """Return the recognisers that it is made of, unfitted; none where it stands alone."""
         return ()

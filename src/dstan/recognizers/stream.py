@@ -22,6 +22,7 @@ from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamOutput, StreamS
 from dstan.preprocessing.strain import strain_magnitude
 from dstan.recognizers.contract import Inference, MethodSettings, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.settings import DSTANSettings
+from dstan.training.memory import memory_of_a_fit
 from dstan.training import TrainingData, choose_epochs, fit_network
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
@@ -93,6 +94,21 @@ class StreamRecognizer(Recognizer):
         """
         assert isinstance(settings, DSTANSettings)
         return super().with_settings(_concerning(self.stream, settings))
+
+    def memory(self, clip: PreparedClip, n: int, device: str) -> int:
+        """Estimate the bytes of a device's memory that :meth:`fit` takes.
+
+        Parameters
+        ----------
+        clip
+            One clip, as prepared as the others.
+        n
+            How many are learned from.
+        device
+            "cuda", "cuda:1" ...
+        """
+        network, (t, c, h, w) = self._build(2, 0).in_fast_layout(), self._tensor(clip).shape
+        return memory_of_a_fit(network, (t, c, h, w), n, self.settings.training, device)
 
     def see(self, clips: Sequence[PreparedClip]) -> list[StreamOutput]:
         """Pass each clip through the network by itself, in float32.

@@ -78,17 +78,17 @@ class Choice:
 CHOICES: tuple[Choice, ...] = (
     Choice("pairs", "Which frames does the flow compare?", "recipe.pairs", _among("adjacent", "onset"), FLOW),
     Choice("strain", "Does the flow bring its strain along?", "flow_strain", _switched, FLOW),
-    Choice("width", "How wide are the convolutions?", "network.channels", _half_and_double, ALL),
-    Choice("lstm", "How wide is the LSTM?", "network.lstm_width", _among(64, 128, 256), ALL),
+    Choice("width", "How wide are the convolutions?", "network.channels", _half_and_double, FLOW),
+    Choice("lstm", "How wide is the LSTM?", "network.lstm_width", _among(64, 128, 256), FLOW),
     Choice("standardise", "Are features standardised before the SVM?", "fusion.standardise", _switched, JOINED),
     Choice("mirror", "Are training clips mirrored at random?", "training.augmentation.mirror", _switched, ALL),
-    Choice("shift", "Are training clips shifted at random?", "training.augmentation.shift", _among(0.0, 0.05), ALL),
+    Choice("shift", "Are training clips shifted at random?", "training.augmentation.shift", _among(0.0, 0.05), FLOW),
     Choice(
         "amplitude",
         "Are values made larger or smaller at random?",
         "training.augmentation.amplitude",
         _among(0.0, 0.2),
-        ALL,
+        FLOW,
     ),
     Choice("epochs", "How long is trained?", "training.epochs", _half_and_double, ALL),
 )

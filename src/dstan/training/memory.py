@@ -1,0 +1,86 @@
+"""How much of a GPU a fit takes, and so how many fits may share one that a single fit does not fill."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from dstan.errors import ConfigError
+from dstan.networks.streams import Stream
+from dstan.training.loop import uses_bfloat16
+from dstan.training.settings import TrainingSettings
+
+CONTEXT = 700 * 2**20
+"""Bytes that a process with CUDA and its libraries takes before it computes anything."""
+TEMPORARY = 1.5
+"""Room for gradients and workspaces, over what is kept for the backward pass."""
+USABLE = 0.9
+"""Share of the free memory that is given out."""
+
+
+def memory_of_a_fit(
+    network: Stream, shape: tuple[int, int, int, int], clips: int, settings: TrainingSettings, device: str
+) -> int:
+    """Estimate the bytes on a device that a fit takes at its peak.
+
+    What is kept for the backward pass is counted on one clip, on the CPU, and multiplied by the batch.
+
+    Parameters
+    ----------
+    network
+        The network.
+    shape
+        (T, C, H, W) of a clip.
+    clips
+        How many there are to learn from.
+    settings
+        How it is trained.
+    device
+        Where.
+    """
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    half = uses_bfloat16(settings.precision, torch.device(device))
+    with (
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        torch.autocast("cpu", dtype=torch.bfloat16, enabled=half),
+    ):
+        loss = network.train()(torch.zeros(1, *shape)).logits.sum()
+    weights = {weight.untyped_storage().data_ptr() for weight in network.parameters()}
+    activations = sum(size for place, size in kept.items() if place not in weights)
+    del loss
+    data = 2 * clips * math.prod(shape)
+    return CONTEXT + data + int(TEMPORARY * activations * min(settings.batch_size, clips))
+
+
+def fits_at_once(device: str, need: int) -> int:
+    """Return how many fits the free memory of a GPU holds.
+
+    Parameters
+    ----------
+    device
+        "cuda", "cuda:1" ...
+    need
+        Bytes of one fit.
+
+    Raises
+    ------
+    ConfigError
+        If it does not hold one.
+    """
+    free, _ = torch.cuda.mem_get_info(device)
+    number = int(USABLE * free // need)
+    if number < 1:
+        raise ConfigError(
+            f"a fit needs some {need / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free",
+            where=device,
+            hint="Smaller batches (--set training.batch_size=16) or frames (--set recipe.size=128), or --device cpu",
+        )
+    return number
