@@ -8,15 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from evaluation_fakes import CLASSES, Tunable, TunableJoined, make_clips
+from evaluation_fakes import CLASSES, Nearest, Tunable, TunableJoined, make_clips
+from PIL import Image
 
-from dstan.clips import PreparedClip
+from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.errors import ConfigError, CorpusError, RunError
 from dstan.evaluation import evaluate, load_run, tune
 from dstan.evaluation.tuning import inner_folds
 from dstan.metrics import confusion_matrix, scores
-from dstan.recognizers import Majority, model_files, recognizer
+from dstan.preprocessing.cache import Cache
+from dstan.preprocessing.recipe import Recipe
+from dstan.recognizers import DSTANSettings, Majority, model_files, recognizer
 from dstan.splits import leave_one_subject_out
 
 GAINS = {"flow_gain": [0.0, 1.0]}
@@ -174,6 +178,42 @@ def test_a_small_training_part_has_one_inner_fold_a_person() -> None:
         for one in inner:
             assert not {clips[i].person for i in one.train} & {clips[i].person for i in one.test}
             assert sorted(one.train + one.test) == list(fold.train)
+
+
+def _moving(folder: Path) -> ClipSet:
+    """Nine clips of three people; a texture that moves by as many pixels a frame as the number of the class."""
+    texture = np.kron(np.random.default_rng(0).uniform(0, 255, (12, 12)), np.ones((4, 4))).astype(np.uint8)
+    clips = []
+    for number in range(9):
+        place = folder / f"c{number}"
+        place.mkdir(parents=True)
+        for frame in range(4):
+            Image.fromarray(np.roll(texture, frame * (number % 3), axis=1)).save(place / f"{frame}.png")
+        clip = Clip("toy", f"s{number // 3}", f"c{number}", place, tuple(f"{i}.png" for i in range(4)), fps=100)
+        clips.append(replace(clip, label=CLASSES[number % 3]))
+    return ClipSet(tuple(clips), classes=CLASSES)
+
+
+def test_recipes_are_chosen_among_too_and_each_is_prepared_once(tmp_path: Path) -> None:
+    corpus, cache = _moving(tmp_path / "frames"), Cache(tmp_path / "cache")
+    recipe = Recipe(size=32, steps=2, alignment="none", flow="dis")
+    base = Nearest(settings=DSTANSettings(recipe=recipe))
+    grid = {"recipe.temporal_average": [1.0, 0.0]}  # a second of four frames at 100 a second: all motion is gone
+    seen: list[str] = []
+    tuned = tune(
+        base,
+        grid,
+        corpus,
+        out=tmp_path / "run",
+        cache=cache,
+        workers=0,
+        progress=lambda stage, done, total, note="": seen.append(stage),
+    )
+    assert tuned.search.times_chosen == (0, 3)
+    assert len(load_run(tmp_path / "run").info["input"]["recipes"]) == 2
+    assert set(seen) == {"prepare", "tune"}
+    sharp = Nearest(settings=DSTANSettings(recipe=replace(recipe, temporal_average=0.0)))
+    assert tuned.result.predictions.equals(evaluate(sharp, corpus, cache=cache, workers=0).predictions)
 
 
 def test_another_search_in_the_same_folder_is_refused(tmp_path: Path) -> None:
