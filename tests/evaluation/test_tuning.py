@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from PIL import Image
 
 from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.errors import ConfigError, CorpusError, RunError
-from dstan.evaluation import evaluate, load_run, tune
+from dstan.evaluation import evaluate, load_run, plan, tune, tuning
+from dstan.evaluation.folds import FoldTask
 from dstan.evaluation.tuning import inner_folds
 from dstan.metrics import confusion_matrix, scores
 from dstan.preprocessing.cache import Cache
@@ -214,6 +216,22 @@ def test_recipes_are_chosen_among_too_and_each_is_prepared_once(tmp_path: Path) 
     assert set(seen) == {"prepare", "tune"}
     sharp = Nearest(settings=DSTANSettings(recipe=replace(recipe, temporal_average=0.0)))
     assert tuned.result.predictions.equals(evaluate(sharp, corpus, cache=cache, workers=0).predictions)
+
+
+def test_a_gpu_is_shared_as_far_as_the_greediest_candidate_lets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    room: list[tuple[str, int]] = []
+    monkeypatch.setattr(Tunable, "memory", lambda self, clip, n, device: int(1000 * self.settings.flow_gain) + n)
+    monkeypatch.setattr(plan, "fits_at_once", lambda device, need: room.append((device, need)) or 3)
+    found: list[int | None] = []
+
+    def in_this_process(tasks: Sequence[FoldTask], workers: int | None) -> int:
+        found.append(plan.workers_for(tasks, 8))
+        return 0
+
+    monkeypatch.setattr(tuning, "workers_for", in_this_process)
+    tune(Tunable(), {"flow_gain": [1.0, 5.0, 2.0]}, make_clips(), parts=2, device="cuda")
+    assert room == [("cuda", 5012)]  # on the 12 clips of a whole training part
+    assert found == [3]
 
 
 def test_another_search_in_the_same_folder_is_refused(tmp_path: Path) -> None:

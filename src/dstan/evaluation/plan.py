@@ -219,11 +219,12 @@ def workers_for(tasks: Sequence[FoldTask], workers: int | None) -> int | None:
     ConfigError
         If the GPU has no room for one fit.
     """
-    fits = {task.recognizer.name: task for task in tasks if not task.components}
-    if not fits or workers == 0 or next(iter(fits.values())).device == "cpu":
+    alone = sorted((task for task in tasks if not task.components), key=lambda task: len(task.fold.train))
+    fits = {(task.recognizer.name, task.recognizer.settings.digest()): task for task in alone}  # the largest of each
+    if not fits or workers == 0 or tasks[0].device == "cpu":
         return workers
     needs = [
-        task.recognizer.memory(load_inputs(*task.inputs)[0], len(task.fold.train), task.device)
+        task.recognizer.memory(load_inputs(*task.inputs)[task.fold.train[0]], len(task.fold.train), task.device)
         for task in fits.values()
     ]
     load_inputs.cache_clear()

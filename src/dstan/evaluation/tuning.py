@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import csv
 import functools
+import itertools
 import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.errors import ConfigError, CorpusError
 from dstan.evaluation.folds import PREDICTIONS, FoldTask
 from dstan.evaluation.information import TUNED, describe
-from dstan.evaluation.plan import Plan, check_name, planned, run_all
+from dstan.evaluation.plan import Plan, check_name, planned, run_all, workers_for
 from dstan.evaluation.protocols import make_folds
 from dstan.evaluation.results import Result, collect
 from dstan.metrics import confusion_matrix, scores_of_many
@@ -210,7 +210,7 @@ def tune(
     ) as plan:
         how = dict(zip(TUNED, (_tried(candidates), parts), strict=True))
         plan.begin(describe({recognizer.name: recognizer}, {}, plan, how))
-        search, last = _searched(plan, candidates, parts, progress, workers=workers, cluster=cluster)
+        search, last = _searched(plan, candidates, parts, progress, workers, cluster)
         return Tuned(collect(plan.run, recognizer.name, plan.classes, last), search)
 
 
@@ -235,7 +235,7 @@ def make_candidates(recognizer: Recognizer, grid: Mapping[str, Sequence[Any]]) -
     """
     made: dict[str, Candidate] = {}
     given: dict[str, str] = {}
-    for values in product(*grid.values()):
+    for values in itertools.product(*grid.values()):
         settings = recognizer.settings
         for name, value in zip(grid, values, strict=True):
             settings = settings.replaced(_nested(name, value))
@@ -297,14 +297,21 @@ def inner_folds(clips: Sequence[Clip], fold: Fold, parts: int) -> tuple[Fold, ..
 
 
 def _searched(
-    plan: Plan, candidates: Sequence[Candidate], parts: int, progress: Progress, **where: Any
+    plan: Plan,
+    candidates: Sequence[Candidate],
+    parts: int,
+    progress: Progress,
+    workers: int | None,
+    cluster: str | None,
 ) -> tuple[Search, list[Path]]:
     """Search in every fold, then fit and predict with what was chosen; return the folders of these last fits."""
     home = plan.run / candidates[0].recognizer.name
     tried = _inner_tasks(plan, candidates, home / SEARCH, parts)
     inner = _with_components(task for own in tried.values() for tasks in own for task in tasks)
-    total = len(inner) + len(_with_components(_last_tasks(plan, [candidates[0]] * len(tried), home / SEARCH)))
-    with Engine(most=len(inner), **where) as engine:
+    possible = [_with_components(_last_tasks(plan, [one] * len(tried), home / SEARCH)) for one in candidates]
+    total = len(inner) + len(possible[0])
+    workers = workers_for([*inner, *itertools.chain(*possible)], workers)
+    with Engine(workers=workers, cluster=cluster, most=len(inner)) as engine:
         run_all(inner, engine, _one_part(progress, 0, total))
         for task in inner:
             task.forget_model()
