@@ -114,13 +114,17 @@ class FoldTask:
             (self.folder / name).unlink(missing_ok=True)
 
 
-def run_fold(task: FoldTask) -> None:
+def run_fold(task: FoldTask) -> dict[str, dict[str, Any]]:
     """Fit on the training part, predict the test part without its labels, and write the fold's folder.
 
     Parameters
     ----------
     task
         What to do. Components are read from their own folds' folders, where they must be finished.
+
+    Returns
+    -------
+    What was found inside the networks of each stream, as in ``fold.json``.
 
     Raises
     ------
@@ -149,6 +153,7 @@ def run_fold(task: FoldTask) -> None:
     _atomic.write_text(task.folder / PREDICTIONS, predictions)
     seconds = {"fit": round(fitted, 3), "predict": round(predicted, 3)}
     _atomic.write_json(task.folder / DOCUMENT, _document(task, recognizer, predictions, seconds))
+    return recognizer.dynamics_
 
 
 def _load_component(task: FoldTask) -> Recognizer:

@@ -261,6 +261,8 @@ def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> No
             progress("evaluate", done, len(tasks), str(ready[index]))
             if isinstance(outcome, DstanError):
                 failed[ready[index].folder] = str(ready[index]), outcome
+            else:
+                _warn_of_restarts(ready[index], outcome)
     if failed:
         name, error = next(iter(failed.values()))
         others = f"{len(failed)} folds failed, the first of them with: " if len(failed) > 1 else ""
@@ -269,6 +271,16 @@ def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> No
             where=name,
             hint="The other folds are finished and kept; the same command runs only what failed",
         ) from error
+
+
+def _warn_of_restarts(task: FoldTask, dynamics: Mapping[str, Mapping[str, Any]]) -> None:
+    """Tell of a fit that diverged and was begun again; a joined fit's are told of where they were made."""
+    for found in () if task.components else dynamics.values():
+        restart = found["restart"]
+        if restart is not None:
+            log.warning(
+                "%s: %s; begun again with a learning rate of %g", task, restart["reason"], restart["retried_with"]
+            )
 
 
 def _is_done(task: FoldTask, needed: Container[Path]) -> bool:

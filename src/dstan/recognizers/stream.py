@@ -22,8 +22,8 @@ from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamOutput, StreamS
 from dstan.preprocessing.strain import strain_magnitude
 from dstan.recognizers.contract import Inference, MethodSettings, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.settings import DSTANSettings
-from dstan.training.memory import memory_of_a_fit
 from dstan.training import TrainingData, choose_epochs, fit_network
+from dstan.training.memory import memory_of_a_fit
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
 STRAIN_GAIN = np.float32(10.0)

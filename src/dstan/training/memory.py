@@ -25,7 +25,7 @@ def memory_of_a_fit(
 ) -> int:
     """Estimate the bytes on a device that a fit takes at its peak.
 
-    What is kept for the backward pass is counted on one clip, on the CPU, and multiplied by the batch.
+    What is kept for the backward pass is counted on the CPU, with one clip and with two; so is that of a batch.
 
     Parameters
     ----------
@@ -40,24 +40,28 @@ def memory_of_a_fit(
     device
         Where.
     """
-    kept: dict[int, int] = {}
+    half = uses_bfloat16(settings.precision, torch.device(device))
+    one, two = (_kept(network, torch.zeros(n, *shape), half) for n in (1, 2))
+    activations = one + (two - one) * (min(settings.batch_size, clips) - 1)
+    return CONTEXT + 2 * clips * math.prod(shape) + int(TEMPORARY * activations)
+
+
+def _kept(network: Stream, clips: Tensor, half: bool) -> int:
+    """Return the bytes that a pass keeps for the backward pass."""
+    kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
+        kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    half = uses_bfloat16(settings.precision, torch.device(device))
     with (
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         torch.autocast("cpu", dtype=torch.bfloat16, enabled=half),
     ):
-        loss = network.train()(torch.zeros(1, *shape)).logits.sum()
-    weights = {weight.untyped_storage().data_ptr() for weight in network.parameters()}
-    activations = sum(size for place, size in kept.items() if place not in weights)
+        loss = network.train()(clips).logits.sum()
+    found = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
     del loss
-    data = 2 * clips * math.prod(shape)
-    return CONTEXT + data + int(TEMPORARY * activations * min(settings.batch_size, clips))
+    return found
 
 
 def fits_at_once(device: str, need: int) -> int:

@@ -1,0 +1,35 @@
+"""How many fits a GPU has room for."""
+
+import pytest
+import torch
+
+from dstan.errors import ConfigError
+from dstan.networks.streams import Stream, StreamSettings
+from dstan.training import TrainingSettings
+from dstan.training.memory import CONTEXT, fits_at_once, memory_of_a_fit
+
+
+def _need(size: int = 64, batch_size: int = 32, clips: int = 100, precision: str = "float32") -> int:
+    network = Stream(2, 5, StreamSettings(lhfn=False)).in_fast_layout()
+    settings = TrainingSettings(batch_size=batch_size, precision=precision)
+    return memory_of_a_fit(network, (3, 2, size, size), clips, settings, "cpu") - CONTEXT
+
+
+def test_the_need_grows_with_the_pixels_and_the_batch() -> None:
+    assert _need(128) == pytest.approx(4 * _need(64), rel=0.05)
+    assert _need(batch_size=32) == pytest.approx(2 * _need(batch_size=16), rel=0.1)
+    assert _need(batch_size=32, clips=8) < _need(batch_size=32) / 3
+
+
+def test_it_is_at_least_what_the_first_block_keeps() -> None:
+    images = 32 * 3
+    first_block = images * 16 * 64 * 64 * 4
+    assert 1.5 * first_block < _need() < 10 * first_block
+    assert _need(precision="bfloat16") < _need()
+
+
+def test_as_many_fits_run_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (80 * 2**30, 80 * 2**30))
+    assert fits_at_once("cuda", 6 * 2**30) == 12
+    with pytest.raises(ConfigError, match=r"needs some 90\.0 GiB of memory, and 80\.0 GiB are free.*batch_size"):
+        fits_at_once("cuda", 90 * 2**30)
