@@ -68,7 +68,7 @@ def tune(
     """
     from dstan.evaluation import load_run
     from dstan.evaluation import tune as run_tuning
-    from dstan.evaluation.tuning import make_candidates
+    from dstan.evaluation.candidates import make_candidates
     from dstan.preprocessing.cache import Cache
     from dstan.reports.looks import save_looks
 

@@ -4,12 +4,13 @@ Every fold of every method at every seed is a task whose result is a folder; sco
 predictions afterwards. See :func:`evaluate` to make a run and :func:`load_run` to read one.
 """
 
+from dstan.evaluation.candidates import Search
 from dstan.evaluation.comparison import Comparison, compare
 from dstan.evaluation.protocols import PROTOCOLS
 from dstan.evaluation.results import Result, Run, load_run
 from dstan.evaluation.runner import evaluate
 from dstan.evaluation.statistics import bootstrap_intervals, confusions_by_subject
-from dstan.evaluation.tuning import Search, Tuned, tune
+from dstan.evaluation.tuning import Tuned, tune
 
 __all__ = [
     "PROTOCOLS",

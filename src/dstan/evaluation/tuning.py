@@ -8,22 +8,18 @@ no results: the largest of several scores is too good.
 from __future__ import annotations
 
 import csv
-import functools
 import itertools
-import operator
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from dstan import _atomic
 from dstan._engine import Engine
 from dstan._progress import Progress, silent
 from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.errors import ConfigError, CorpusError
+from dstan.evaluation.candidates import SCORE, Candidate, Choice, Search, make_candidates, values_tried
 from dstan.evaluation.folds import PREDICTIONS, FoldTask
 from dstan.evaluation.information import TUNED, describe
 from dstan.evaluation.plan import Plan, check_name, planned, run_all, workers_for
@@ -36,91 +32,7 @@ from dstan.splits import Fold, kfold_by_subject
 if TYPE_CHECKING:
     from dstan.preprocessing.cache import Cache
 
-SEARCH, SCORE = "search", "uf1"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One choice of settings.
-
-    Parameters
-    ----------
-    values
-        What it sets, by the setting's name: ``{"training.learning_rate": 0.001}``.
-    recognizer
-        The method with these settings, unfitted.
-    """
-
-    values: Mapping[str, Any]
-    recognizer: Recognizer
-
-    def __str__(self) -> str:
-        return _text(self.values)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What the inner search of one fold and seed found.
-
-    Parameters
-    ----------
-    fold, seed
-        Which.
-    scores
-        The pooled score of each candidate on the inner folds.
-    """
-
-    fold: str
-    seed: int
-    scores: tuple[float, ...]
-
-    @property
-    def chosen(self) -> int:
-        """The number of the best candidate, counted from 0; the first of equals."""
-        return self.scores.index(max(self.scores))
-
-
-@dataclass(frozen=True)
-class Search:
-    """The search of a whole run, as it is shown.
-
-    Parameters
-    ----------
-    candidates
-        What was tried: the values of each, by setting.
-    parts
-        Inner folds.
-    choices
-        One a fold and seed.
-    """
-
-    candidates: tuple[Mapping[str, Any], ...]
-    parts: int
-    choices: tuple[Choice, ...]
-
-    @property
-    def times_chosen(self) -> tuple[int, ...]:
-        """In how many folds each candidate was chosen."""
-        counts = Counter(choice.chosen for choice in self.choices)
-        return tuple(counts[number] for number in range(len(self.candidates)))
-
-    @property
-    def mean_scores(self) -> tuple[float, ...]:
-        """The mean inner score of each candidate over folds and seeds."""
-        return tuple(float(mean) for mean in np.mean([choice.scores for choice in self.choices], axis=0))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what ``search.json`` holds."""
-        return {
-            "settings": list(self.candidates[0]),
-            "candidates": [dict(values) for values in self.candidates],
-            "parts": self.parts,
-            "score": SCORE,
-            "choices": [
-                {"fold": one.fold, "seed": one.seed, "scores": list(one.scores), "chosen": one.chosen}
-                for one in self.choices
-            ],
-        }
+SEARCH = "search"
 
 
 @dataclass(frozen=True)
@@ -208,50 +120,10 @@ def tune(
         device=device,
         strict=strict,
     ) as plan:
-        how = dict(zip(TUNED, (_tried(candidates), parts), strict=True))
+        how = dict(zip(TUNED, (values_tried(candidates), parts), strict=True))
         plan.begin(describe({recognizer.name: recognizer}, {}, plan, how))
         search, last = _searched(plan, candidates, parts, progress, workers, cluster)
         return Tuned(collect(plan.run, recognizer.name, plan.classes, last), search)
-
-
-def make_candidates(recognizer: Recognizer, grid: Mapping[str, Sequence[Any]]) -> tuple[Candidate, ...]:
-    """Make every combination of the values of some settings.
-
-    Parameters
-    ----------
-    recognizer
-        The method, with the settings that are not chosen.
-    grid
-        The values to try, by the setting's name.
-
-    Returns
-    -------
-    The candidates; the last setting changes fastest.
-
-    Raises
-    ------
-    ConfigError
-        If a setting is unknown, a value does not fit, or two candidates are the same.
-    """
-    made: dict[str, Candidate] = {}
-    given: dict[str, str] = {}
-    for values in itertools.product(*grid.values()):
-        settings = recognizer.settings
-        for name, value in zip(grid, values, strict=True):
-            settings = settings.replaced(_nested(name, value))
-        other = recognizer.with_settings(settings)
-        key, text = other.settings.digest(), _text(dict(zip(grid, values, strict=True)))
-        if key in made:
-            raise ConfigError(
-                f"{text} makes the same method as {given[key]}",
-                where=recognizer.name,
-                hint=f"Name each value once, and only settings that matter to {recognizer.name}",
-            )
-        document = other.settings.to_dict()
-        made[key], given[key] = Candidate({name: _look_up(document, name) for name in grid}, other), text
-    if len(made) < 2:
-        raise ConfigError("there is nothing to choose from", hint="Give two values or more, separated by commas")
-    return tuple(made.values())
 
 
 def inner_folds(clips: Sequence[Clip], fold: Fold, parts: int) -> tuple[Fold, ...]:
@@ -382,28 +254,3 @@ def _score(tasks: Sequence[FoldTask], classes: Sequence[str]) -> float:
 def _one_part(progress: Progress, before: int, total: int) -> Progress:
     """Count the fits of one round among those of all."""
     return lambda stage, done, of, note="": progress("tune", before + done, total, note)
-
-
-def _tried(candidates: Sequence[Candidate]) -> dict[str, list[Any]]:
-    """Return the values that occur of each setting, in order."""
-    found: dict[str, list[Any]] = {name: [] for name in candidates[0].values}
-    for candidate in candidates:
-        for name, value in candidate.values.items():
-            if value not in found[name]:
-                found[name].append(value)
-    return found
-
-
-def _text(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items())
-
-
-def _nested(name: str, value: Any) -> dict[str, Any]:
-    nested = value
-    for part in reversed(name.split(".")):
-        nested = {part: nested}
-    return dict(nested)
-
-
-def _look_up(document: Mapping[str, Any], name: str) -> Any:
-    return functools.reduce(operator.getitem, name.split("."), document)
