@@ -299,3 +299,10 @@ def test_a_page_can_be_written_when_only_the_base_is_finished(
     page = write_pages(begun, SETUP, tmp_path)["page"].read_text(encoding="utf-8")
     assert "Only the base is finished" in page
     assert "Not measured yet: pairs-onset, standardise-off, epochs-half, epochs-double." in page
+
+
+def test_what_concerns_all_networks_can_be_measured_on_the_motion_stream_alone() -> None:
+    everything, motion = plan(DSTANSettings()), plan(DSTANSettings(), motion_only=True)
+    assert [variant.name for variant in motion] == [variant.name for variant in everything]
+    assert {variant.choice.methods for variant in motion} == {("stmn-a",), ("dstan",)}
+    assert ("stan-a", "stmn-a", "dstan") in {variant.choice.methods for variant in everything}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +36,10 @@ def ablate(
             help="Some of: pairs, strain, width, lstm, standardise, mirror, shift, amplitude, epochs.",
         ),
     ] = "",
+    motion_only: Annotated[
+        bool,
+        typer.Option("--motion-only", help="Measure what concerns all networks on the motion stream alone: quicker."),
+    ] = False,
     subjects: Annotated[
         int | None, typer.Option(metavar="N", min=2, help="Only the first N people, for a quicker look.")
     ] = None,
@@ -76,7 +80,7 @@ def ablate(
 
     settings = DSTANSettings().replaced(options.settings(config, assignments))
     names = [name.strip() for name in only.split(",") if name.strip()]
-    plan(settings, names)  # what is wrong with the question is said before the corpus is read
+    plan(settings, names, motion_only=motion_only)  # what is wrong with the question is said before the corpus is read
     where = options.device(device)
     every = options.load(corpora, roots, task, coding, frames, corrections)
     for text in every.notes:
@@ -84,7 +88,8 @@ def ablate(
     clips = _first_people(every, subjects)
     asked = [("protocol", protocol), ("seeds", seeds), ("task", task), ("only", only), ("subjects", subjects)]
     asked += [("frames", frames), ("config", config), *(("set", text) for text in assignments or ())]
-    setup = Setup(_command(corpora, roots, coding, corrections, asked), len({clip.person for clip in every}))
+    flags = {"--motion-only": motion_only, "--no-corrections": not corrections}
+    setup = Setup(_command(corpora, roots, coding, flags, asked), len({clip.person for clip in every}))
     files: dict[str, Path] = {}
     with output.progress_bars() as progress:
         ablation = run_ablation(
@@ -92,6 +97,7 @@ def ablate(
             settings,
             out,
             only=names,
+            motion_only=motion_only,
             seeds=seeds,
             progress=progress,
             on_run=lambda done: files.update(write_pages(done, setup, out, page)),
@@ -117,7 +123,7 @@ def _command(
     corpora: Sequence[str] | None,
     roots: Sequence[str] | None,
     coding: Sequence[str] | None,
-    corrections: bool,
+    flags: Mapping[str, bool],
     asked: Sequence[tuple[str, object]],
 ) -> str:
     """Write down what decides the numbers: all options but those that say where and how fast."""
@@ -125,7 +131,7 @@ def _command(
     given += [("coding", text) for text in coding or ()]
     every = [(name, str(value)) for name, value in (*given, *asked) if value not in (None, "")]
     words = [word for name, value in every for word in (f"--{name}", value)]
-    return shlex.join(["dstan", "ablate", *words, *([] if corrections else ["--no-corrections"])])
+    return shlex.join(["dstan", "ablate", *words, *(flag for flag, given in flags.items() if given)])
 
 
 def _first_people(clips: ClipSet, number: int | None) -> ClipSet:

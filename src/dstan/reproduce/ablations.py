@@ -78,17 +78,17 @@ class Choice:
 CHOICES: tuple[Choice, ...] = (
     Choice("pairs", "Which frames does the flow compare?", "recipe.pairs", _among("adjacent", "onset"), FLOW),
     Choice("strain", "Does the flow bring its strain along?", "flow_strain", _switched, FLOW),
-    Choice("width", "How wide are the convolutions?", "network.channels", _half_and_double, FLOW),
-    Choice("lstm", "How wide is the LSTM?", "network.lstm_width", _among(64, 128, 256), FLOW),
+    Choice("width", "How wide are the convolutions?", "network.channels", _half_and_double, ALL),
+    Choice("lstm", "How wide is the LSTM?", "network.lstm_width", _among(64, 128, 256), ALL),
     Choice("standardise", "Are features standardised before the SVM?", "fusion.standardise", _switched, JOINED),
     Choice("mirror", "Are training clips mirrored at random?", "training.augmentation.mirror", _switched, ALL),
-    Choice("shift", "Are training clips shifted at random?", "training.augmentation.shift", _among(0.0, 0.05), FLOW),
+    Choice("shift", "Are training clips shifted at random?", "training.augmentation.shift", _among(0.0, 0.05), ALL),
     Choice(
         "amplitude",
         "Are values made larger or smaller at random?",
         "training.augmentation.amplitude",
         _among(0.0, 0.2),
-        FLOW,
+        ALL,
     ),
     Choice("epochs", "How long is trained?", "training.epochs", _half_and_double, ALL),
 )
@@ -175,7 +175,7 @@ class Ablation:
         return sum(sum(fold["seconds"].values()) for result in everything for fold in result.folds)
 
 
-def plan(settings: DSTANSettings, only: Sequence[str] = ()) -> tuple[Variant, ...]:
+def plan(settings: DSTANSettings, only: Sequence[str] = (), *, motion_only: bool = False) -> tuple[Variant, ...]:
     """List the variants of a base, in the order of the page.
 
     Parameters
@@ -184,6 +184,8 @@ def plan(settings: DSTANSettings, only: Sequence[str] = ()) -> tuple[Variant, ..
         The base's.
     only
         Names of choices; all of :data:`CHOICES` where empty.
+    motion_only
+        Whether a choice that concerns all networks is measured on the motion stream alone.
 
     Raises
     ------
@@ -194,10 +196,12 @@ def plan(settings: DSTANSettings, only: Sequence[str] = ()) -> tuple[Variant, ..
     """
     known = {choice.name: choice for choice in CHOICES}
     wanted = {look_up("choice", name, known).name for name in only} or set(known)
+    asked = [choice for choice in CHOICES if choice.name in wanted]
+    if motion_only:
+        asked = [replace(choice, methods=FLOW) if choice.methods == ALL else choice for choice in asked]
     return tuple(
         Variant(choice, f"{choice.name}-{word}", before, value, settings.replaced(_nested(choice.setting, value)))
-        for choice in CHOICES
-        if choice.name in wanted
+        for choice in asked
         for before in [value_of(settings, choice.setting)]
         for word, value in choice.values(before).items()
     )
@@ -223,6 +227,7 @@ def ablate(
     out: Path,
     *,
     only: Sequence[str] = (),
+    motion_only: bool = False,
     seeds: int = 3,
     progress: Progress = silent,
     on_run: Callable[[Ablation], None] = lambda _: None,
@@ -240,8 +245,8 @@ def ablate(
         The base.
     out
         The folder of all the runs.
-    only
-        Names of choices; all where empty.
+    only, motion_only
+        As for :func:`plan`.
     seeds
         How many times everything is fitted.
     progress
@@ -261,7 +266,7 @@ def ablate(
     RunError
         If the base's run failed, or after all others, some variant's.
     """
-    variants = plan(settings, only)
+    variants = plan(settings, only, motion_only=motion_only)
     run = partial(_run, clips, out, progress, {**options, "seeds": seeds})
     shared = [variant for variant in variants if variant.shares_fits]
     own = [name for name in ALL if any(name in variant.choice.methods for variant in variants)]
