@@ -11,6 +11,7 @@ from dstan.evaluation.statistics import (
     Interval,
     SignedRanks,
     difference,
+    drawn_difference,
     drawn_score,
     holm,
     interval_of,
@@ -28,6 +29,18 @@ def _predictions(right: dict[tuple[str, int], int], clips: int = 10) -> pd.DataF
         for clip in range(clips)
     ]
     return pd.DataFrame(rows, columns=["corpus", "subject", "clip_id", "seed", "y_true", "y_pred"])
+
+
+def test_the_same_answers_by_other_seeds_differ_by_exactly_nothing() -> None:
+    hits = {f"s{n}": row for n, row in enumerate(np.random.default_rng(0).integers(1, 10, (6, 3)).tolist())}
+    one, other = (
+        resampled(
+            _predictions({(who, seed): row[(seed + turn) % 3] for who, row in hits.items() for seed in range(3)}), "ab"
+        )
+        for turn in (0, 1)
+    )
+    assert (drawn_score("uf1", one) != drawn_score("uf1", other)).any()  # in their last bits
+    assert not drawn_difference("uf1", one, other).any()
 
 
 def test_counts_are_kept_by_person_and_seed() -> None:

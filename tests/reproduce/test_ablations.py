@@ -20,7 +20,7 @@ from dstan.recognizers import DSTANSettings
 from dstan.reproduce import ablation_results, ablations
 from dstan.reproduce.ablation_page import Setup, write_pages
 from dstan.reproduce.ablation_results import Comparison, Scores, find, joint_intervals
-from dstan.reproduce.ablation_words import sentences, signed, words
+from dstan.reproduce.ablation_words import sentences, words
 from dstan.reproduce.ablations import CHOICES, Ablation, Variant, ablate, plan, value_of
 from dstan.training import TrainingSettings
 
@@ -247,14 +247,6 @@ def test_sentences_say_what_was_decided_and_what_could_have_been_missed() -> Non
     assert "differences of up to 0.200 in UF1" in said
     nothing = " ".join(sentences(ablation_results.Findings({}, every[1:], 0.1, 20, 10, 0)))
     assert "One comparison was made, and it is not decided." in nothing
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0521, "+0.052"), (-0.0521, "−0.052"), (0.0, "0.000"), (-0.0001, "0.000")],  # noqa: RUF001
-)
-def test_differences_carry_their_sign(value: float, text: str) -> None:
-    assert signed(value) == text
 
 
 def test_values_are_written_as_in_toml() -> None:

@@ -8,9 +8,10 @@ from reproduce_fakes import SKILL, write_run
 
 from dstan.evaluation import load_run
 from dstan.reports.published import COMPARED
+from dstan.reports.text import MINUS
 from dstan.reproduce.pages import sheets_for
 from dstan.reproduce.runs import Measured, read_measured
-from dstan.reproduce.sheet import MINUS, NOTHING, Sheet
+from dstan.reproduce.sheet import NOTHING, Sheet
 from dstan.reproduce.targets import TARGETS
 
 MODULES = {"dstan-basic": 0.3, "dstan-lhfn": 0.4, "dstan-lhfn-sa": 0.5}

@@ -60,7 +60,8 @@ def compare(
 def show_comparison(comparison: Comparison) -> None:
     """Print scores, differences, tests, and what may be said."""
     from dstan.reports import comparison as report
-    from dstan.reports.comparison_words import limits, people, words
+    from dstan.reports.comparison_words import limits, words
+    from dstan.reports.text import people
 
     if comparison.synthetic:
         output.say(report.SYNTHETIC, "bold")

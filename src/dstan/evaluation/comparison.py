@@ -75,7 +75,8 @@ class Pair:
     wilcoxon_holm
         Its p value after Holm's correction for all pairs.
     only_one, only_other
-        Clips that one alone has right; with several seeds, right is what more than half of the seeds have right.
+        Clips that one has right and the other wrong; with several seeds a clip is right where more than half of them
+        are, wrong where fewer are, and counts on neither side at exactly half.
     mcnemar, mcnemar_holm
         McNemar's exact p value on these clips, and after Holm's correction for all pairs.
     higher
@@ -203,8 +204,7 @@ def _pairs(sides: Sequence[_Side]) -> tuple[Pair, ...]:
 
 
 def _pair(one: _Side, other: _Side) -> dict[str, Any]:
-    ours, theirs = one.right > 0.5, other.right > 0.5
-    alone = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    alone = [int(((ours.right > 0.5) & (theirs.right < 0.5)).sum()) for ours, theirs in ((one, other), (other, one))]
     return {
         "one": one.name,
         "other": other.name,

@@ -122,7 +122,24 @@ def difference(score: str, one: NDArray[np.int64], other: NDArray[np.int64]) -> 
     one, other
         What :func:`resampled` gives for the two methods.
     """
-    return interval_of(np.round(drawn_score(score, one) - drawn_score(score, other), _DIGITS))
+    return interval_of(drawn_difference(score, one, other))
+
+
+def drawn_difference(score: str, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how much higher a score is in one method than in another, for each draw of people.
+
+    Parameters
+    ----------
+    score
+        A name of :data:`dstan.metrics.SCORES`.
+    one, other
+        What :func:`resampled` gives for the two methods.
+
+    Returns
+    -------
+    (1 + 2000,) differences in [-1, 1], exactly zero where the two differ by no more than rounding.
+    """
+    return np.round(drawn_score(score, one) - drawn_score(score, other), _DIGITS)
 
 
 def drawn_score(score: str, pooled: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dstan.evaluation.statistics import Interval, difference
 from dstan.reports.tables import ScoreRow
+from dstan.reports.text import FEW_PEOPLE, signed
 
 _STREAMS = ("stan-a", "stmn-a")
 
-_FEW_SUBJECTS = 15
 _FEW_CLIPS = 10
 
 
@@ -74,7 +74,7 @@ def verdict(facts: Facts) -> list[str]:
         f"it had never seen (95% interval {accuracy.low:.1%} to {accuracy.high:.1%}); UF1 {uf1.value:.3f} "
         f"({uf1.low:.2f} to {uf1.high:.2f}).",
         f"That is {_more_or_less(gain)} {guess} "
-        f"(95% interval of the difference {_signed(gain.low * 100, 1)} to {_signed(gain.high * 100, 1)}). "
+        f"(95% interval of the difference {signed(gain.low * 100, 1)} to {signed(gain.high * 100, 1)}). "
         f"{_beyond_guessing(gain)}",
         *_runner_up(facts),
         *_most_accurate(facts),
@@ -96,13 +96,9 @@ def _more_or_less(gain: Interval) -> str:
     return f"{abs(gain.value) * 100:.1f} points {'more' if gain.value > 0 else 'less'} than"
 
 
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
 def _ends(difference: Interval) -> str:
-    low, high = _signed(difference.low, 3), _signed(difference.high, 3)
-    return f"{_signed(difference.value, 3)} in UF1, 95% interval {low} to {high}"
+    low, high = signed(difference.low), signed(difference.high)
+    return f"{signed(difference.value)} in UF1, 95% interval {low} to {high}"
 
 
 def _beyond_guessing(difference: Interval) -> str:
@@ -175,7 +171,7 @@ def _weaknesses(facts: Facts) -> list[str]:
             "That training again would give the same figures: one seed was run, and the intervals cover the choice of "
             "people, not the luck of training (--seeds 3 shows it)."
         )
-    if facts.subjects < _FEW_SUBJECTS:
+    if facts.subjects < FEW_PEOPLE:
         limits.append(
             f"That the intervals are exact: from {facts.subjects} people they are rough, and rather too narrow."
         )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dstan import _atomic
 from dstan.evaluation.comparison import COMPARED, Comparison, Pair
-from dstan.reports.comparison_words import MINUS, TITLES, limits, people, probability, signed, words
+from dstan.reports.comparison_words import TITLES, limits, probability, words
 from dstan.reports.drawing import SERIES, Drawing, colour, finish, label, style
+from dstan.reports.text import MINUS, csv_text, markdown_table, people, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,18 +97,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     """
     page, table = folder / "comparison.md", folder / "comparison.csv"
     drawn = comparison_figure(comparison).write(folder / "comparison")
-    _atomic.write_text(table, _csv(comparison))
+    _atomic.write_text(table, csv_text([_record(pair, comparison) for pair in comparison.pairs]))
     _atomic.write_text(page, _markdown(comparison))
     return [page, table, *drawn]
-
-
-def _csv(comparison: Comparison) -> str:
-    rows = [_record(pair, comparison) for pair in comparison.pairs]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _record(pair: Pair, comparison: Comparison) -> dict[str, object]:
@@ -135,18 +125,12 @@ def _markdown(comparison: Comparison) -> str:
     parts += [f"> Warning: {text}" for text in comparison.warnings]
     parts.append("## What may be said")
     parts.append("\n".join(f"- {text}" for text in words(comparison)))
-    parts += [_markdown_table(scores_table(comparison)), _markdown_table(differences_table(comparison))]
-    parts += [_markdown_table(tests_table(comparison)), LEGEND]
+    parts += [markdown_table(*table(comparison)) for table in (scores_table, differences_table, tests_table)]
+    parts.append(LEGEND)
     parts.append("![Differences with their intervals](comparison.svg)")
     parts.append("## What it rests on")
     parts.append("\n".join(f"- {text}" for text in limits(comparison)))
     return "\n\n".join(parts) + "\n"
-
-
-def _markdown_table(table: Table) -> str:
-    columns, rows = table
-    lines = [columns, ("---", *["---:"] * (len(columns) - 1)), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
 def comparison_figure(comparison: Comparison) -> Drawing:

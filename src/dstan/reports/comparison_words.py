@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from dstan.evaluation.comparison import COMPARED, LEVEL, Comparison, Pair
 from dstan.evaluation.statistics import Interval
+from dstan.reports.text import few_people, people, signed
 
 TITLES = {"uf1": "UF1", "accuracy": "accuracy"}
-MINUS = "\N{MINUS SIGN}"
 _FEWEST = 6  # people: 2 / 2 ** 5 is above .05
-_FEW_PEOPLE = 15
 
 
 def words(comparison: Comparison) -> list[str]:
@@ -84,33 +83,9 @@ def _wilcoxon(pair: Pair, pairs: int) -> str:
     return f"Wilcoxon over {tested} ({_p(found.p, pair.wilcoxon_holm, pairs)})"
 
 
-def people(n: int) -> str:
-    """Write how many people.
-
-    Parameters
-    ----------
-    n
-        How many.
-    """
-    return "one person" if n == 1 else f"{n} people"
-
-
 def _p(p: float, adjusted: float, pairs: int) -> str:
     value = adjusted if pairs > 1 else p
     return f"{'Holm ' if pairs > 1 else ''}p {probability(value) if value < 0.001 else f'= {probability(value)}'}"
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """Write a difference with its sign; only zero itself has none.
-
-    Parameters
-    ----------
-    value
-        The difference.
-    digits
-        Decimals.
-    """
-    return f"{value:+.{digits}f}".replace("-", MINUS) if value else f"{0:.{digits}f}"
 
 
 def probability(p: float) -> str:
@@ -145,12 +120,14 @@ def limits(comparison: Comparison) -> list[str]:
     if once:
         found.append(f"One seed only: {', '.join(once)}. The luck of training is not covered (--seeds 3 shows it).")
     if any(method.seeds > 1 for method in comparison.methods):
-        found.append("With several seeds a clip counts as right for McNemar where more than half of them are right.")
+        found.append(
+            "With several seeds McNemar takes a clip for right where more than half of them are, for wrong where fewer "
+            "are, and leaves it out at exactly half."
+        )
     if comparison.people < _FEWEST:
         found.append(
             f"There are {people(comparison.people)}: with fewer than {_FEWEST} Wilcoxon cannot reach {LEVEL}, so "
             "nothing can be claimed."
         )
-    elif comparison.people < _FEW_PEOPLE:
-        found.append(f"From {comparison.people} people intervals are rough, and rather too narrow.")
-    return found
+        return found
+    return [*found, *few_people(comparison.people)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,6 +12,7 @@ from dstan import _atomic
 from dstan.evaluation.statistics import RESAMPLES, Interval
 from dstan.recognizers import DSTANSettings
 from dstan.reports.appendix import flat
+from dstan.reports.text import csv_text, few_people
 from dstan.reproduce.ablation_plot import differences_plot
 from dstan.reproduce.ablation_results import FEWEST_PEOPLE, Comparison, Findings, Scores, find
 from dstan.reproduce.ablation_words import ends, sentences, words
@@ -21,7 +20,6 @@ from dstan.reproduce.ablations import CHOICES, Ablation
 
 NAME = "ablations"
 FULL_PROTOCOL = "loso"
-FEW_SUBJECTS = 15
 
 
 @dataclass(frozen=True)
@@ -71,15 +69,11 @@ def write_pages(ablation: Ablation, setup: Setup, out: Path, page: Path | None =
 
 
 def _csv(comparisons: Sequence[Comparison]) -> str:
-    text = io.StringIO()
     rows = [
         {**row, "before": words(row["before"]), "after": words(row["after"])}
         for row in (one.to_dict() for one in comparisons)
     ]
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["choice"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(rows) if rows else "choice\n"
 
 
 def markdown(ablation: Ablation, findings: Findings, setup: Setup, plot: str, alt: str) -> str:
@@ -187,9 +181,7 @@ def _measured(ablation: Ablation, findings: Findings, setup: Setup) -> list[str]
     ]
     if findings.dropped:
         lines.append(f"{findings.dropped} clips could not be used in some run, so that no run is scored on them.")
-    if findings.subjects < FEW_SUBJECTS:
-        lines.append(f"From {findings.subjects} people intervals are rough, and rather too narrow.")
-    return lines
+    return [*lines, *few_people(findings.subjects)]
 
 
 _SIZES = ("recipe.size", "recipe.steps", "training.epochs")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.evaluation import Result
-from dstan.evaluation.statistics import Interval, drawn_score, interval_of, resampled
+from dstan.evaluation.statistics import Interval, drawn_difference, drawn_score, interval_of, resampled
 from dstan.reproduce.ablations import ALL, BASE, Ablation, Variant
 
 if TYPE_CHECKING:
@@ -177,14 +177,14 @@ def _compare(
     ]
     ours = [drawn[variant.name][method] for variant, method in pairs]
     theirs = [drawn[BASE][method] for _, method in pairs]
-    draws = [one.uf1 - other.uf1 for one, other in zip(ours, theirs, strict=True)]
+    draws = [drawn_difference("uf1", one.pooled, other.pooled) for one, other in zip(ours, theirs, strict=True)]
     return tuple(
         Comparison(
             variant,
             one.scores,
             interval_of(values),
             joint,
-            same_sign=int(((one.per_seed - other.per_seed) * values[0] > 0).sum()),
+            same_sign=_agreeing(one.per_seed - other.per_seed, values[0]),
             seeds=len(one.per_seed),
             subjects=subjects,
         )
@@ -192,6 +192,11 @@ def _compare(
             pairs, ours, theirs, draws, joint_intervals(draws), strict=True
         )
     )
+
+
+def _agreeing(gains: NDArray[np.float64], gain: float) -> int:
+    """Count the seeds whose difference has the sign of the mean; none where that is zero."""
+    return int((np.round(gains, 10) * gain > 0).sum())
 
 
 def joint_intervals(draws: Sequence[NDArray[np.float64]], level: float = LEVEL) -> list[Interval]:
@@ -227,11 +232,11 @@ def joint_intervals(draws: Sequence[NDArray[np.float64]], level: float = LEVEL) 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """One method of one run: its scores, UF1 of each seed, and (1 + R,) UF1 over the seeds on every draw of people."""
+    """One method of one run: its scores, UF1 of each seed, and what ``resampled`` gives for it."""
 
     scores: Scores
     per_seed: NDArray[np.float64]
-    uf1: NDArray[np.float64]
+    pooled: NDArray[np.int64]
 
     @classmethod
     def of(cls, method: str, result: Result, clips: set[tuple[str, ...]]) -> _Drawn:
@@ -244,7 +249,7 @@ class _Drawn:
         return cls(
             Scores(method, interval_of(uf1), deviations["uf1"], interval_of(accuracy), deviations["accuracy"]),
             seeds["uf1"],
-            uf1,
+            pooled,
         )
 
 

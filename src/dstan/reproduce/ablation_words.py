@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dstan.evaluation.statistics import Interval
+from dstan.reports.text import signed
 from dstan.reproduce.ablation_results import FEWEST_PEOPLE, UNDECIDED, Comparison, Findings
 from dstan.reproduce.ablations import Variant
 
@@ -72,12 +73,6 @@ def _left_open(every: Iterable[Comparison]) -> list[str]:
 def ends(interval: Interval) -> str:
     """Write a difference and its interval, with signs."""
     return f"{signed(interval.value)} [{signed(interval.low)}, {signed(interval.high)}]"
-
-
-def signed(value: float) -> str:
-    """Write a number with three digits, its sign and a true minus; no sign where it rounds to zero."""
-    text = f"{value:+.3f}"
-    return "0.000" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
 
 
 def words(value: Any) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 from dstan import _atomic
+from dstan.reports.text import as_markdown, csv_text, markdown_table
 from dstan.reproduce.sheet import Sheet
 from dstan.reproduce.targets import TARGETS
 
@@ -59,7 +57,7 @@ def write_sheet(sheet: Sheet, out: Path) -> dict[str, Path]:
     """
     stem = out / sheet.folder / sheet.name
     files = {}
-    for kind, text in (("md", markdown(sheet)), ("csv", records_csv(sheet)), ("tex", latex(sheet))):
+    for kind, text in (("md", markdown(sheet)), ("csv", csv_text(sheet.records)), ("tex", latex(sheet))):
         files[kind] = stem.with_name(f"{sheet.name}.{kind}")
         _atomic.write_text(files[kind], text)
     files["png"], files["svg"] = sheet.drawing.write(stem)
@@ -69,32 +67,13 @@ def write_sheet(sheet: Sheet, out: Path) -> dict[str, Path]:
 def markdown(sheet: Sheet) -> str:
     """Return a sheet as a Markdown table with its title above and its caption below."""
     heads = [f"{group}: {name}" if group else name for group, name in sheet.columns]
-    rules = ["---"] * sheet.words + ["---:"] * (len(heads) - sheet.words)
-    rows = [list(row) for row in sheet.rows]
+    rows, words = list(sheet.rows), list(range(sheet.words))
     if sheet.notes:
-        heads, rules = [*heads, _NOTES], [*rules, "---"]
-        rows = [[*row, note] for row, note in zip(rows, sheet.notes, strict=True)]
-    lines = [_md_row(heads), _md_row(rules, escape=False), *map(_md_row, rows)]
-    return f"### {sheet.title}\n\n" + "\n".join(lines) + "\n\n" + "\n\n".join(map(_md, sheet.caption)) + "\n"
-
-
-def _md_row(cells: Sequence[str], *, escape: bool = True) -> str:
-    return f"| {' | '.join(_md(cell) if escape else cell for cell in cells)} |"
-
-
-def _md(text: str) -> str:
-    for letter in "\\|*_<":
-        text = text.replace(letter, f"\\{letter}")
-    return text
-
-
-def records_csv(sheet: Sheet) -> str:
-    """Return the numbers of a sheet, one row a number; what is missing is empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(sheet.records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(sheet.records)
-    return text.getvalue()
+        words.append(len(heads))
+        heads.append(_NOTES)
+        rows = [(*row, note) for row, note in zip(rows, sheet.notes, strict=True)]
+    parts = [f"### {sheet.title}", markdown_table(heads, rows, words), *map(as_markdown, sheet.caption)]
+    return "\n\n".join(parts) + "\n"
 
 
 def latex(sheet: Sheet) -> str:

@@ -11,9 +11,9 @@ import numpy as np
 from dstan.evaluation import Result
 from dstan.evaluation.statistics import Interval
 from dstan.reports.drawing import Drawing
+from dstan.reports.text import signed
 
 Record: TypeAlias = Mapping[str, Any]
-MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
 
 
@@ -56,7 +56,7 @@ class Cell:
     def texts(self) -> tuple[str, str, str]:
         """Return the paper's figure, ours and the difference as a table shows them."""
         paper = NOTHING if self.paper is None else as_printed(self.paper)
-        difference = NOTHING if self.difference is None else f"{self.difference:+.3f}".replace("-", MINUS)
+        difference = NOTHING if self.difference is None else signed(self.difference)
         return paper, ours_text(self.ours, self.deviation), difference
 
     def record(self) -> dict[str, float | None]:
