@@ -16,7 +16,7 @@ import dstan
 from dstan.cli import app
 
 COMMANDS = ("demo", "corpora", "check", "synth", "prepare", "evaluate", "report", "train", "predict", "info", "methods")
-COMMANDS += ("config", "bench")
+COMMANDS += ("config", "bench", "reproduce", "compare", "tune", "ablate")
 runner = CliRunner()
 
 
@@ -103,7 +103,7 @@ def test_config_prints_toml_that_reads_back() -> None:
     assert shown.exit_code == 0
     settings = tomllib.loads(shown.stdout)
     assert settings["recipe"]["size"] == [64, 48]
-    assert "# Passes over the training clips." in shown.stdout
+    assert "# Passes over the training clips; " in shown.stdout
     as_json = runner.invoke(app, ["config", "stmn-a", "--set", "recipe.size=[64, 48]", "--json"])
     assert json.loads(as_json.stdout)["training"] == settings["training"]
 

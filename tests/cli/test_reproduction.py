@@ -84,6 +84,9 @@ def test_tables_are_printed_and_written_and_work_is_done_once(measured: Run, run
     again = run("table1", "--out", "out")
     assert again.exit_code == 0, again.output
     assert "no folder is named; shown as it was evaluated earlier" in again.stderr
+    none = run("table2", "--out", "out", "--root", "casme=copy")
+    assert none.exit_code == 0, none.output
+    assert "Table 2 has gaps for CASME II: dstan-basic and" in none.stderr
     other = measured("table1", "--root", "casme2=copy", "--seeds", "2")
     assert other.exit_code == 1
     assert "seeds" in other.stderr

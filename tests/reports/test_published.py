@@ -40,6 +40,7 @@ def test_a_fraction_gives_the_accuracy_that_is_printed(key, row):
     assert str(row.clips) in row.note
     printed = paper_scores(task, DATA_SETS[task].corpus)[method]["accuracy"]
     assert printed == pytest.approx(row.percent / 100, abs=0.0051)
+    assert (round(row.percent / 100, 2) == round(printed, 2)) != ("printed as" in row.note)
 
 
 def test_only_dstan_and_a_few_others_are_on_as_many_clips_as_the_paper_counts():

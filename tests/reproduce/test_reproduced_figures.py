@@ -30,6 +30,7 @@ def test_figure_5_is_the_recall_of_each_class_by_each_method(tmp_path):
         assert record["low"] <= record["recognised"] <= record["high"]
         assert record["emotion_clips"] == row.sum() / 2
         assert record["deviation"] is not None
+    assert "summed over" not in " ".join(sheet.caption)
 
 
 def test_figure_6_counts_each_persons_answers_over_seeds(tmp_path):

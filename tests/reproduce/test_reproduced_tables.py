@@ -9,7 +9,7 @@ from reproduce_fakes import SKILL, write_run
 from dstan.evaluation import load_run
 from dstan.reports.published import COMPARED
 from dstan.reports.text import MINUS
-from dstan.reproduce.pages import sheets_for
+from dstan.reproduce.pages import left_out, sheets_for
 from dstan.reproduce.runs import Measured, read_measured
 from dstan.reproduce.sheet import NOTHING, Sheet
 from dstan.reproduce.targets import TARGETS
@@ -70,6 +70,7 @@ def test_table_2_is_about_casme_2_alone(tmp_path):
     sheet = table("table2", measured(tmp_path, "casme", "casme2"))
     assert {row[0] for row in sheet.rows} == {"CASME II"}
     assert [row[2] for row in sheet.rows] == ["0.655", "0.671", "0.711", "0.752", NOTHING]
+    assert [row[5] for row in sheet.rows] == ["0.637", "0.654", "0.690", "0.728", NOTHING]
     assert sheets_for(TARGETS["table2"], measured(tmp_path, "casme")) == []
 
 
@@ -110,6 +111,16 @@ def test_a_compared_method_is_shown_from_a_run_of_its_own_once_there_is_one(tmp_
     assert {name for name in was if was[name] != now[name]} == {"MDMO"}
     (record,) = [one for one in after.records if (one["method"], one["score"]) == ("mdmo", "accuracy")]
     assert (record["people"], record["paper"]) == (3, 0.52)
+
+
+def test_a_table_of_methods_that_were_not_run_says_so(tmp_path):
+    write_run(tmp_path, "casme2")
+    runs = measured(tmp_path, "casme2")
+    assert "the method was not run" in " ".join(table("table2", runs).caption)
+    (text,) = left_out(TARGETS["table2"], runs)
+    assert "dstan-basic and dstan-lhfn and dstan-lhfn-sa not run there (--root casme2=DIR" in text
+    assert left_out(TARGETS["table1"], runs) == left_out(TARGETS["table4"], runs) == []
+    assert "the method was not run" not in " ".join(table("table1", runs).caption)
 
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name != "table2"])

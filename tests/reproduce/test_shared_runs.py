@@ -100,6 +100,34 @@ def test_a_setting_that_no_method_has_is_an_error():
         make("majority", {"trainin": {"epochs": 3}})
 
 
+def test_a_copy_of_a_run_beside_it_is_not_read(tmp_path):
+    write_run(tmp_path, "casme2", people=4)
+    write_run(tmp_path, "casme2", folder="casme2-backup", people=3)
+    found = read_measured(tmp_path, "casme2")
+    assert found is not None
+    assert {info["input"]["subjects"] for info in found.about.values()} == {4}
+    assert {one.predictions["subject"].nunique() for one in found.results.values()} == {4}
+
+
+def test_a_run_of_another_task_or_corpus_is_refused(tmp_path):
+    write_run(tmp_path, "casme2", task="casme2-objective")
+    with pytest.raises(RunError, match="casme2: this run is of casme2, task casme2-objective, and not of casme2, task"):
+        read_measured(tmp_path, "casme2")
+    write_run(tmp_path, "casme2", folder="casme")
+    with pytest.raises(RunError, match="this run is of casme2, task casme2-5, and not of casme, task casme-4"):
+        read_measured(tmp_path, "casme")
+
+
+def test_a_damaged_run_is_an_error_and_one_that_has_only_begun_is_none(tmp_path):
+    place = write_run(tmp_path, "casme2")
+    (place / "run.json").write_text("{")
+    with pytest.raises(RunError, match="damaged"):
+        read_measured(tmp_path, "casme2")
+    for path in place.glob("*/metrics.json"):
+        path.unlink()
+    assert read_measured(tmp_path, "casme2") is None
+
+
 def test_nothing_measured_is_nothing(tmp_path: Path):
     assert read_measured(tmp_path, "casme") is None
     write_run(tmp_path, "casme2")

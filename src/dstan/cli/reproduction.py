@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dstan.cli import options, output
-from dstan.errors import ConfigError, CorpusNotFoundError, UnknownNameError
+from dstan.errors import ConfigError, CorpusNotFoundError, RunError, UnknownNameError
 
 if TYPE_CHECKING:
     from dstan.clips import ClipSet
@@ -104,6 +104,8 @@ def reproduce(
     sheets = [sheet for target in wanted for sheet in sheets_for(target, measured)]
     for text in (text for target in wanted for text in left_out(target, measured)):
         output.note(text)
+    if not sheets:
+        raise RunError("nothing that was asked for can be shown", where=out, hint="Name a corpus: --root casme2=DIR")
     files, index = write_all(sheets, out)
     if as_json:
         found = [_plain(*pair) for pair in zip(sheets, files, strict=True)]

@@ -175,7 +175,7 @@ def _measured(ablation: Ablation, findings: Findings, setup: Setup) -> list[str]
         f"Clips: {findings.clips} of {findings.subjects} people, {faces}{info['corpus']}, task {info['task'] or '-'}"
         f" ({', '.join(f'{name} {count}' for name, count in info['input']['counts'].items())}).",
         f"Protocol {info['protocol']}, {seeds} seed{'s' * (seeds != 1)}; folds and seeds are the same in every run.",
-        f"Less than the full protocol: {'; '.join(_reduced(ablation, setup, findings)) or 'nothing'}.",
+        f"Not as in the full protocol: {'; '.join(_reduced(ablation, setup, findings)) or 'nothing'}.",
         f"Other settings that are not the defaults: {'; '.join(_departures(ablation.settings)) or 'none'}.",
         f"Machine: {_machine(info)}. Fits and predictions took {_duration(ablation.seconds)}, summed over all folds.",
     ]
@@ -188,7 +188,7 @@ _SIZES = ("recipe.size", "recipe.steps", "training.epochs")
 
 
 def _reduced(ablation: Ablation, setup: Setup, findings: Findings) -> list[str]:
-    """Return what is smaller than the default, in words."""
+    """Return what was taken smaller than by default, or larger, in words."""
     now, full = flat(ablation.settings.to_dict()), flat(DSTANSettings().to_dict())
     reduced = [f"{name} {now[name]} instead of {full[name]}" for name in _SIZES if now[name] != full[name]]
     if ablation.info["protocol"] != FULL_PROTOCOL:

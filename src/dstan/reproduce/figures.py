@@ -23,7 +23,6 @@ from dstan.reproduce.targets import Target
 
 METHOD = "dstan"
 _LETTERS_PER_INCH = 8.5
-_SEVERAL = "Counts are summed over {} seeds."
 _NO_VALUES = "The paper draws this figure and prints no values; in words it says: {}."
 
 
@@ -53,14 +52,12 @@ def _sheet(
     heading = title(target.number, f"{target.title}, {one.name}", [one])
     found = list(rows)
     common = {"target": target.name, "data_set": one.name}
-    seeds = len(one.info["seeds"])
     return Sheet(
         name=f"{target.name}-{one.corpus}",
         title=heading,
         caption=(
             *synthetic_words([one]),
             reading,
-            *([_SEVERAL.format(seeds)] if seeds > 1 else []),
             _NO_VALUES.format(figure_words(target.name, one.task)),
             departures(one),
         ),
@@ -155,9 +152,14 @@ def _people(target: Target, one: Measured) -> Sheet:
     drawing = subjects_figure(METHOD, rates, result.scores["accuracy"])
     reading = (
         "How many of a person's clips DSTAN named rightly; the dashed line is the share of all clips. Of a "
-        "person with few clips a share says little."
+        f"person with few clips a share says little.{_summed(one)}"
     )
     return _sheet(target, one, ("person", "right", "accuracy"), 1, rows(), drawing, reading)
+
+
+def _summed(one: Measured) -> str:
+    seeds = len(one.info["seeds"])
+    return f" Counts are summed over {seeds} seeds." if seeds > 1 else ""
 
 
 def _by_number(name: str) -> list[str | int]:
@@ -183,7 +185,10 @@ def _confusion(target: Target, one: Measured) -> Sheet:
             )
 
     drawing = confusion_figure(METHOD, result.classes, counts)
-    reading = "Rows are what a clip was, columns what DSTAN said; shares of the row, in brackets the number of answers."
+    reading = (
+        "Rows are what a clip was, columns what DSTAN said; shares of the row, in brackets the number of "
+        f"answers.{_summed(one)}"
+    )
     return _sheet(target, one, ("was \\ said", *result.classes), 1, rows(), drawing, reading)
 
 

@@ -15,7 +15,7 @@ INDEX = "README.md"
 _NOTES = "on which clips"
 _LATIN = "\N{LATIN SMALL LETTER LONG S}"
 _ABOUT = (
-    "Figures of the paper as it prints them, ours as measured by `dstan reproduce`; below each stands what differs. "
+    "The paper's figures as it prints them, ours as measured by `dstan reproduce`; below each stands what differs. "
     "The folders beside this page named after corpora are runs: `dstan report FOLDER` shows one in full."
 )
 _TEX = {

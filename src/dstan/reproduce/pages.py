@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dstan.recognizers import METHODS
 from dstan.reproduce.figures import figure_sheets
 from dstan.reproduce.files import write_index, write_sheet
 from dstan.reproduce.runs import Measured
@@ -45,14 +46,14 @@ def left_out(target: Target, measured: Sequence[Measured]) -> list[str]:
     """
     own = [one for one in measured if one.corpus in target.corpora]
     if not own:
-        return [f"{target.number} is left out: it is about {' and '.join(target.corpora)}"]
-    if target.scores:
-        return []
-    lacking = {one.name: [name for name in target.methods if name not in one.results] for one in own}
+        return [f"{target.number} is left out: it needs {' or '.join(target.corpora)}"]
+    lacking = [(one, [name for name in target.methods if name in METHODS and name not in one.results]) for one in own]
+    what = "has gaps" if target.scores else "is left out"
     return [
-        f"{target.number} is left out for {name}: {' and '.join(methods)} not run there; name its folder with --root"
-        for name, methods in lacking.items()
-        if methods
+        f"{target.number} {what} for {one.name}: {' and '.join(names)} not run there "
+        f"(--root {one.corpus}=DIR runs them)"
+        for one, names in lacking
+        if names
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,13 @@ from typing import Any
 
 from dstan.clips import ClipSet, PreparedClip
 from dstan.errors import RunError
-from dstan.evaluation import Result, evaluate, load_run
+from dstan.evaluation import Result, Run, evaluate, load_run
 from dstan.recognizers import METHODS, Recognizer, recognizer
-from dstan.reports.published import DATA_SETS, paper_scores
+from dstan.reports.published import DATA_SETS, PAPER_NAMES, paper_scores
 from dstan.reproduce.targets import TASKS
-
-log = logging.getLogger(__name__)
 
 OWN = "dstan"
 """The method whose preprocessing the shared run has."""
-_RUN = "run.json"
 
 
 @dataclass(frozen=True)
@@ -134,24 +130,43 @@ def read_measured(out: Path, corpus: str) -> Measured | None:
     Returns
     -------
     None where nothing is finished.
+
+    Raises
+    ------
+    RunError
+        If a run is damaged, or is of another corpus or task.
     """
     results: dict[str, Result] = {}
     about: dict[str, Mapping[str, Any]] = {}
     unusable: list[int] = []
-    for folder in [out / corpus, *sorted(out.glob(f"{corpus}-*"))]:
-        if not (folder / _RUN).is_file():
-            continue
-        try:
-            run = load_run(folder)
-        except RunError as error:
-            log.warning("%s", error)
-            continue
-        results |= run.results
-        about |= dict.fromkeys(run.results, run.info)
+    for folder, method in _finished(out, corpus).items():
+        run = _load(folder, corpus)
+        own = {name: one for name, one in run.results.items() if method in (None, name)}
+        results |= own
+        about |= dict.fromkeys(own, run.info)
         unusable.append(sum(clip.stage != "task" for clip in run.skipped))
     return Measured(corpus, TASKS[corpus], results, about, unusable[0]) if results else None
 
 
+def _load(folder: Path, corpus: str) -> Run:
+    run = load_run(folder)
+    task = run.info["task"]
+    if task and (run.info["corpus"], task) != (corpus, TASKS[corpus]):  # clips from memory are of no task
+        raise RunError(
+            f"this run is of {run.info['corpus']}, task {task}, and not of {corpus}, task {TASKS[corpus]}",
+            where=folder,
+            hint="Choose a folder of its own for the reproduction with --out",
+        )
+    return run
+
+
 def is_measured(out: Path, corpus: str) -> bool:
     """Return whether any method is finished on a corpus, without reading its predictions."""
-    return any(out.glob(f"{corpus}/*/metrics.json")) or any(out.glob(f"{corpus}-*/*/metrics.json"))
+    return bool(_finished(out, corpus))
+
+
+def _finished(out: Path, corpus: str) -> dict[Path, str | None]:
+    """Return the runs on a corpus that have a finished method, and which method is read; None for all of them."""
+    own = {out / f"{corpus}-{name}": name for name in PAPER_NAMES}
+    every = {out / corpus: None, **own}
+    return {folder: name for folder, name in every.items() if any(folder.glob(f"{name or '*'}/metrics.json"))}

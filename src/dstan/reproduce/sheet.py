@@ -29,19 +29,22 @@ class Cell:
         The mean over seeds with its 95 % interval over people; None where it was not measured.
     per_seed
         The score of each seed.
+    digits
+        Decimals that the paper's table has, at least.
     """
 
     paper: float | None
     ours: Interval | None
     per_seed: tuple[float, ...] = ()
+    digits: int = 2
 
     @classmethod
-    def of(cls, result: Result | None, score: str, paper: float | None) -> Cell:
+    def of(cls, result: Result | None, score: str, paper: float | None, digits: int = 2) -> Cell:
         """Read one score of a result, None where there is none."""
         if result is None:
-            return cls(paper, None)
+            return cls(paper, None, digits=digits)
         ours = Interval(result.scores[score], *result.intervals[score])
-        return cls(paper, ours, tuple(one[score] for one in result.per_seed))
+        return cls(paper, ours, tuple(one[score] for one in result.per_seed), digits)
 
     @property
     def deviation(self) -> float | None:
@@ -55,7 +58,7 @@ class Cell:
 
     def texts(self) -> tuple[str, str, str]:
         """Return the paper's figure, ours and the difference as a table shows them."""
-        paper = NOTHING if self.paper is None else as_printed(self.paper)
+        paper = NOTHING if self.paper is None else as_printed(self.paper, self.digits)
         difference = NOTHING if self.difference is None else signed(self.difference)
         return paper, ours_text(self.ours, self.deviation), difference
 
@@ -111,9 +114,9 @@ class Sheet:
         return "tables" if self.name.startswith("table") else "figures"
 
 
-def as_printed(value: float) -> str:
-    """Return a figure of the paper with the two or three digits that it has there."""
-    return f"{value:.2f}" if round(value, 2) == value else f"{value:.3f}"
+def as_printed(value: float, digits: int) -> str:
+    """Return a figure of the paper with the decimals of its table, or three where another table has as many."""
+    return f"{value:.{digits if round(value, digits) == value else 3}f}"
 
 
 def ours_text(ours: Interval | None, spread: float | None) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
 
-from dstan.recognizers import METHODS
 from dstan.reports.published import PAPER_NAMES, published_on
 from dstan.reproduce.captions import about_all, reading_words, record_of, synthetic_words, title
 from dstan.reproduce.dots import Dots, dot_plot
@@ -27,7 +26,7 @@ _NOT_COMPARABLE = (
     "differing protocols. Where an accuracy is an exact share of some number of clips, the row says which. Ours are "
     "all on the same people and folds, but for clips that a method's own preprocessing cannot use."
 )
-_NOT_THERE = "“" + NOTHING + "” where the paper prints none, or the method is not part of this version."
+_NOT_THERE = f"“{NOTHING}”: the paper prints none, or the method was not run or is not part of this version."
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,9 @@ def _lines(target: Target, one: Measured) -> Iterator[Line]:
     for method in (*target.methods, BASELINE):
         printed = one.paper.get(method, {})
         result = one.results.get(method)
-        yield Line(one, method, {score: Cell.of(result, score, printed.get(score)) for score in target.scores})
+        yield Line(
+            one, method, {score: Cell.of(result, score, printed.get(score), target.digits) for score in target.scores}
+        )
 
 
 def _by_method(target: Target, lines: Sequence[Line]) -> tuple[Columns, Rows]:
@@ -127,8 +128,7 @@ def _caption(target: Target, measured: Sequence[Measured]) -> Iterator[str]:
     yield reading_words(measured)
     if target.name == "table4":
         yield _NOT_COMPARABLE
-    missing = [method for method in target.methods if method not in METHODS]
-    if missing:
+    if any(method not in one.results for one in measured for method in target.methods):
         yield _NOT_THERE
     yield _GUESS
     yield from about_all(measured)

@@ -31,6 +31,8 @@ class Target:
         The methods that it shows, in the order of the paper; some may not be implemented.
     scores
         For a table: the scores that it prints, under the names of :mod:`dstan.metrics`.
+    digits
+        Decimals of what it prints.
     corpora
         The corpora that it is measured on.
     """
@@ -39,6 +41,7 @@ class Target:
     title: str
     methods: tuple[str, ...]
     scores: tuple[str, ...] = ()
+    digits: int = 2
     corpora: tuple[str, ...] = tuple(TASKS)
 
     @property
@@ -56,8 +59,8 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
     {
         target.name: target
         for target in (
-            Target("table1", "one stream against two", _STREAMS, _TWO),
-            Target("table2", "what each module adds", _MODULES, _TWO, ("casme2",)),
+            Target("table1", "one stream against two", _STREAMS, _TWO, 3),
+            Target("table2", "what each module adds", _MODULES, _TWO, 3, ("casme2",)),
             Target("table3", "streams joined by average and by SVM", ("dstan-average", "dstan"), _FOUR),
             Target("table4", "DSTAN against fourteen methods", (*COMPARED, "dstan"), _TWO),
             Target("figure5", "share of each emotion recognised", _STREAMS),
