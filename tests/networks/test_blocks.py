@@ -66,3 +66,22 @@ def test_both_layouts_give_the_same(half: bool) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
         one, two = block(x.to(memory_format=torch.channels_last)), other(x)
     torch.testing.assert_close(one, two, atol=0.05 if half else 1e-5, rtol=0.05 if half else 1e-5)
+
+
+def test_a_second_derivative_is_refused_rather_than_wrong() -> None:
+    x = torch.randn(2, 2, 4, 4, requires_grad=True)
+    (gradient,) = torch.autograd.grad(_block().train()(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+def test_a_frozen_convolution_leaves_the_other_gradients_as_they_are() -> None:
+    fused, plain = _block().train(), _block().train()
+    for block in (fused, plain):
+        block.conv.weight.requires_grad_(False)
+    x, gradient = torch.randn(3, 2, 8, 8), torch.randn(3, 6, 4, 4)
+    fused(x).backward(gradient)
+    _plain(plain, x).backward(gradient)
+    torch.testing.assert_close(fused.norm.bias.grad, plain.norm.bias.grad, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(fused.norm.weight.grad, plain.norm.weight.grad, atol=1e-4, rtol=1e-4)
+    assert fused.conv.weight.grad is None

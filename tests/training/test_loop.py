@@ -86,7 +86,7 @@ def test_batches_are_of_nearly_equal_size() -> None:
     made = network()
     made.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     fit_network(made, data(n=33), TrainingSettings(batch_size=32), epochs=1, seed=0)
-    assert sizes[1:3] == [17, 16]  # after a look at the loss before training
+    assert sizes[:4] == [17, 16, 17, 16]  # a look at the loss before training, then the epoch
 
 
 def test_predictions_do_not_suffer_from_few_steps() -> None:
@@ -117,6 +117,25 @@ def test_a_fit_that_diverges_is_begun_again_with_a_lower_rate(caplog: pytest.Log
     fit_network(twin, data(), replace(settings, learning_rate=0.2), epochs=4, seed=0)
     for one, other in zip(made.parameters(), twin.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_the_start_is_the_loss_of_all_clips_not_of_the_first() -> None:
+    inputs, labels = clips()
+    labels, order = labels.sort(stable=True)  # as a corpus lists its people: the first batch is of one class
+    made = network()
+    with torch.no_grad():
+        made.head.bias.copy_(torch.tensor([2.0, -2.0]))  # which the network happens to expect
+    sorted_by_class = TrainingData.stack(inputs[order], labels, (-1.0, 1.0))
+    fit = fit_network(made, sorted_by_class, TrainingSettings(batch_size=10), epochs=2, seed=0)
+    assert fit.history[-1].loss < fit.history[0].loss
+    assert fit.dynamics.restart is None
+
+
+def test_a_gradient_that_is_no_number_is_noticed_even_after_the_last_step() -> None:
+    made = network()
+    made.head.weight.register_hook(lambda gradient: gradient * math.nan)
+    with pytest.raises(DstanError, match=r"the gradient is nan in epoch 1"):
+        fit_network(made, data(), TrainingSettings(batch_size=20), epochs=1, seed=0)
 
 
 def test_a_fit_that_falls_is_not_begun_again() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 
@@ -80,6 +81,7 @@ class _NormPoolReLU(torch.autograd.Function):
         return out, mean, variance
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """Return the gradients; that of ``x`` is ``a x + b`` everywhere and more where a maximum was taken."""
         x, places, pooled, out, mean, inverse, scale = ctx.saved_tensors

@@ -52,19 +52,20 @@ def augment(
     """
     b, t, h, w, c = clips.shape
     device = clips.device
-    flips = (torch.rand(b, generator=generator) < 0.5) & settings.mirror
-    rows = _positions(h, settings.shift, b, generator)
-    columns = _positions(w, settings.shift, b, generator)
-    columns = torch.where(flips[:, None], columns.flip(1), columns)
-    places = (rows[:, :, None] * w + columns[:, None, :]).view(b, 1, h * w, 1).to(device)
+    flips = (torch.rand(b, 1, generator=generator) < 0.5) & settings.mirror
+    rows, columns = (_positions(side, settings.shift, b, device, generator) for side in (h, w))
+    columns = torch.where(flips.to(device), columns.flip(1), columns)
+    places = (rows[:, :, None] * w + columns[:, None, :]).view(b, 1, h * w, 1)
     changed = clips.reshape(b, t, h * w, c).gather(2, places.expand(b, t, h * w, c)).view(b, t, h, w, c)
     strength = 1 + settings.amplitude * (2 * torch.rand(b, 1, generator=generator) - 1)
-    factors = strength * torch.where(flips[:, None], mirrored_signs.cpu(), torch.ones(c))
+    factors = strength * torch.where(flips, mirrored_signs.cpu(), torch.ones(c))
     return changed * factors.to(device, clips.dtype).view(b, 1, 1, 1, c)
 
 
-def _positions(length: int, share: float, n: int, generator: torch.Generator) -> Int64[Tensor, "n length"]:
-    """Return where each position of a shifted side is read from, one shift a clip."""
+def _positions(
+    length: int, share: float, n: int, device: torch.device, generator: torch.Generator
+) -> Int64[Tensor, "n length"]:
+    """Return where each position of a shifted side is read from, one shift a clip; only the shifts are sent over."""
     most = round(share * length)
     shifts = torch.randint(-most, most + 1, (n, 1), generator=generator)
-    return (torch.arange(length) - shifts).clamp_(0, length - 1)
+    return (torch.arange(length, device=device) - shifts.to(device)).clamp_(0, length - 1)

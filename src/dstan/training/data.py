@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Float16, Float32, Int64
 from torch import Tensor
 
+LARGEST = torch.finfo(torch.float16).max
+"""The greatest value that an input may have: 65,504."""
+
 
 @dataclass(frozen=True)
 class TrainingData:

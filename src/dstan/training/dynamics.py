@@ -65,8 +65,8 @@ def measure_dynamics(network: Stream, batches: Iterable[Float[Tensor, "b t h w c
     peaks: list[Tensor] = [torch.zeros(()) for _ in network.blocks]
     temporal, spatial = [], []
 
-    def watch(index: int) -> Any:
-        def look(_block: object, _given: object, found: Tensor) -> None:
+    def watch(index: int) -> Any:  # numpydoc ignore=GL08
+        def look(_block: object, _given: object, found: Tensor) -> None:  # numpydoc ignore=GL08
             peaks[index] = torch.maximum(peaks[index].to(found.device), found.amax((0, 2, 3)))
 
         return look

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -51,7 +51,7 @@ class Fit:
 
 
 class DivergedError(DstanError):
-    """A training that leads nowhere: the loss is no number, or above where it began."""
+    """A training that leads nowhere: the loss or its gradient is no number, or the loss is above where it began."""
 
     epoch = 0
     """The epoch in which that was noticed."""
@@ -86,19 +86,19 @@ def fit_network(
     device
         Where to train: "cpu", "cuda", "cuda:1" ...
     on_epoch
-        Called after each epoch.
+        Called after each epoch, and so again from the first where a training is begun again.
 
     Raises
     ------
     DstanError
-        If the loss is no number the second time, too.
+        If the loss or the gradient is no number the second time, too.
     """
     place = torch.device(device)
     begun_from = copy.deepcopy(network.state_dict())
     restart = None
     with steady(place):
         data = data.on(place)
-        start = _loss(network.to(place), data.of(slice(settings.batch_size)))
+        start = _loss(network.in_fast_layout().to(place), data, settings, seed)
         try:
             history = _run(network, data, settings, epochs, seed, on_epoch)
             if epochs > 1 and history[-1].loss > RISE * start:
@@ -132,11 +132,28 @@ def _run(
     return history
 
 
-def _loss(network: Stream, data: TrainingData) -> float:
-    """Return the loss of some clips before anything is learned."""
+def _loss(network: Stream, data: TrainingData, settings: TrainingSettings, seed: int) -> float:
+    """Return the loss of all clips before anything is learned, in the batches of the first epoch."""
     network.train()
+    half = uses_bfloat16(settings.precision, data.inputs.device)
+    total = torch.zeros((), device=data.inputs.device)
     with torch.no_grad():
-        return float(functional.cross_entropy(network(data.inputs.float().movedim(-1, 2)).logits, data.labels))
+        for batch in _batches(len(data), settings.batch_size, _order(seed), data.inputs.device):
+            logits = _logits(network, data.inputs[batch].float(), half)
+            total += functional.cross_entropy(logits, data.labels[batch], reduction="sum")
+    return float(total) / len(data)
+
+
+def _logits(network: Stream, clips: Float[Tensor, "b t h w c"], half: bool) -> Float[Tensor, "b k"]:
+    """Pass a batch through the network in the arithmetic of training."""
+    with torch.autocast(clips.device.type, dtype=torch.bfloat16, enabled=half):
+        logits: Tensor = network(clips.movedim(-1, 2)).logits
+    return logits
+
+
+def _order(seed: int) -> torch.Generator:
+    """Return what draws the order of the clips; on the CPU, so that it is the same for every device."""
+    return torch.Generator().manual_seed(child_seed(seed, "batches"))
 
 
 def _diverged(what: str, epoch: int) -> DivergedError:
@@ -171,12 +188,12 @@ def train_epochs(
     Raises
     ------
     DstanError
-        If the loss stops being a number.
+        If the loss or the gradient stops being a number.
     """
     place = data.inputs.device
     network.in_fast_layout().to(place).train()
     half = uses_bfloat16(settings.precision, place)
-    order = torch.Generator().manual_seed(child_seed(seed, "batches"))
+    order = _order(seed)
     changes = torch.Generator().manual_seed(child_seed(seed, "augmentation"))
     weights = list(network.parameters())
     optimizer = torch.optim.Adam(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
@@ -187,8 +204,7 @@ def train_epochs(
             clips, labels = data.inputs[batch].to(torch.bfloat16 if half else torch.float32), data.labels[batch]
             if settings.augmentation.is_on:
                 clips = augment(clips, settings.augmentation, data.mirrored_signs, changes)
-            with torch.autocast(place.type, dtype=torch.bfloat16, enabled=half):
-                logits = network(clips.movedim(-1, 2)).logits
+            logits = _logits(network, clips, half)
             loss = functional.cross_entropy(logits, labels)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
@@ -196,10 +212,13 @@ def train_epochs(
             optimizer.step()
             loss_sum += loss.detach() * len(batch)
             correct += (logits.argmax(1) == labels).sum()
-        found = torch.stack([loss_sum / len(data), correct / len(data), norms / len(batches)]).tolist()
-        if not math.isfinite(found[0]):
-            raise _diverged(f"the loss is {found[0]} in epoch {epoch}", epoch)
-        yield EpochRecord(epoch, *found)
+        loss_mean, accuracy, norm = torch.stack(
+            [loss_sum / len(data), correct / len(data), norms / len(batches)]
+        ).tolist()
+        for name, value in (("loss", loss_mean), ("gradient", norm)):
+            if not math.isfinite(value):
+                raise _diverged(f"the {name} is {value} in epoch {epoch}", epoch)
+        yield EpochRecord(epoch, loss_mean, accuracy, norm)
 
 
 def settle_batch_norm(network: Stream, data: TrainingData, settings: TrainingSettings, seed: int) -> None:
