@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dstan.clips import PreparedClip
+from dstan.cli.models import train_model
+from dstan.clips import ClipSet, PreparedClip
 from dstan.errors import ConfigError, DstanError, ShapeError, UnknownNameError
 from dstan.networks.streams import StreamSettings
+from dstan.preprocessing.cache import Cache
 from dstan.recognizers import DSTAN, LEAVES, METHODS, DSTANSettings, Recognizer, StreamRecognizer, recognizer
 from dstan.training import EpochRecord
 
@@ -193,3 +196,29 @@ def test_unknown_names_and_settings_are_named() -> None:
 def test_dstan_is_the_default() -> None:
     assert DSTAN().name == "dstan"
     assert DSTAN().settings == METHODS["dstan"]().settings
+
+
+def test_flow_beyond_half_precision_is_an_error_that_names_the_clip() -> None:
+    clips = _clips()
+    assert clips[4].flow is not None
+    clips[4].flow[2, 0, 3, 3] = 7e4
+    with pytest.raises(
+        ShapeError, match=r"c4.*flow times its factor reaches 280,000.*at most 65,504.*flow_gain=1"
+    ):
+        recognizer("stmn-a", QUICK).fit(clips)
+
+
+def test_training_shows_a_bar_that_never_passes_its_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clips = _clips()
+    monkeypatch.setattr("dstan.preprocessing.cache.load_prepared", lambda *_: clips)
+    made = recognizer("stmn-a", {**QUICK, "training": {"epochs": 2, "batch_size": 2, "learning_rate": 5.0}})
+    seen: list[tuple[int, int]] = []
+    train_model(
+        made,
+        ClipSet([clip.clip for clip in clips], classes=("a", "b", "c")),
+        Cache(tmp_path),
+        tmp_path / "model",
+        progress=lambda stage, done, total, note="": seen.append((done, total)),
+    )
+    assert made.dynamics_["flow"]["restart"] is not None
+    assert seen == [(1, 2), (2, 2), (3, 3), (4, 4)]

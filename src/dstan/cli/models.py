@@ -107,7 +107,8 @@ def train_model(
     counter = itertools.count(1)
 
     def on_epoch(stream: str, record: EpochRecord) -> None:  # numpydoc ignore=GL08
-        progress("train", next(counter), recognizer.epochs, f"{stream}, loss {record.loss:.3f}")
+        done = next(counter)  # more than expected where a training was begun again
+        progress("train", done, max(done, recognizer.epochs), f"{stream}, loss {record.loss:.3f}")
 
     recognizer.fit(prepared, classes=clips.classes, seed=seed, device=device, on_epoch=on_epoch)
     save_model(recognizer, out)

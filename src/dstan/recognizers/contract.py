@@ -87,7 +87,7 @@ class Recognizer(ABC):
 
     @property
     def epochs(self) -> int:
-        """How many times :meth:`fit` will call ``on_epoch``, at most."""
+        """How many times :meth:`fit` will call ``on_epoch``, at most; more where one is begun again."""
         return sum(part.epochs for part in self.components())
 
     def memory(self, clip: PreparedClip, n: int, device: str) -> int:

@@ -16,13 +16,14 @@ from torch import Tensor
 from dstan._random import child_seed
 from dstan.arrays import check_array
 from dstan.clips import PreparedClip
-from dstan.errors import NotFittedError
+from dstan.errors import NotFittedError, ShapeError
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamOutput, StreamSettings
 from dstan.preprocessing.strain import strain_magnitude
 from dstan.recognizers.contract import Inference, MethodSettings, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.settings import DSTANSettings
 from dstan.training import TrainingData, choose_epochs, fit_network
+from dstan.training.data import LARGEST
 from dstan.training.memory import memory_of_a_fit
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
@@ -168,7 +169,7 @@ class StreamRecognizer(Recognizer):
     ) -> None:
         seed, training = child_seed(seed, self.stream), self.settings.training
         build = functools.partial(self._build, len(classes))
-        data = TrainingData.stack(map(self._tensor, clips), torch.from_numpy(labels), self._mirrored_signs)
+        data = TrainingData.stack(map(self._learnable, clips), torch.from_numpy(labels), self._mirrored_signs)
         report = None if on_epoch is None else functools.partial(on_epoch, self.stream)
         epochs, inner = training.epochs, None
         if isinstance(epochs, str):
@@ -229,6 +230,18 @@ class StreamRecognizer(Recognizer):
             strain = [strain_magnitude(field.transpose(1, 2, 0)) for field in array]
             array = np.concatenate([array, STRAIN_GAIN * np.stack(strain)[:, None]], axis=1)
         return torch.from_numpy(array * np.float32(self.settings.gain))
+
+    def _learnable(self, clip: PreparedClip) -> Float32[Tensor, "t c h w"]:
+        """Return what the network sees, after a look at whether half precision holds it."""
+        tensor = self._tensor(clip)
+        peak = float(tensor.abs().amax())
+        if not peak <= LARGEST:
+            raise ShapeError(
+                f"its {self.stream} times its factor reaches {peak:,.0f}, and training holds at most {LARGEST:,.0f}",
+                where=clip.clip,
+                hint="Look at how the clip was prepared, or lower the factor: --set flow_gain=1",
+            )
+        return tensor
 
     def _check(self, clips: Sequence[PreparedClip]) -> None:
         super()._check(clips)
