@@ -1,12 +1,14 @@
 """Training: clips per second beside the plain loop, and how much of the device's own ceiling is reached.
 
 Arrays of the right shape are drawn, so no corpus is needed. Each loop runs in a process of its own. On a CPU, dstan's
-is one process a core with one thread each, as in an evaluation, beside one plain process that has all cores.
+is one process a core with one thread each, as in an evaluation, beside one plain process that has all cores. Processes
+that work at a time warm up first and then begin together.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -19,13 +21,18 @@ from torch.nn import functional
 
 from dstan._engine import keep_memory, single_thread, usable_cores, worker_environment
 from dstan.bench.figures import Bench, Figure
+from dstan.errors import TaskFailedError
 from dstan.networks.streams import Stream, StreamSettings
 from dstan.training import TrainingData, TrainingSettings, steady, train_epochs, uses_bfloat16
 
 SIZES = (64, 224)
 STEPS, CLASSES, BATCH = 9, 5, 32
-EPOCHS = 3
-"""The first warms up; the others are timed."""
+BATCHES = {"cpu": 1, "cuda": 8}
+"""Batches of an epoch."""
+LEAST_EPOCHS, LEAST_SECONDS = 2, 3.0
+"""What is timed is no less than both, after an epoch to warm up."""
+GIGABYTES = 7
+"""What a process takes at 224 x 224 in float32 on a CPU, about."""
 FOLDS_SHARING = (1, 4)
 """Processes that share a GPU."""
 MATRIX = {"cpu": 2048, "cuda": 8192}
@@ -45,10 +52,14 @@ class _Work:
     precision: str
     device: str
 
+    def __str__(self) -> str:
+        return f"the loop {self.loop!r} at {self.size} x {self.size} in {self.precision} on {self.device}"
+
     def start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "dstan.bench.training", self.loop, str(self.size), self.precision, self.device]
+        program = "from dstan.bench.training import main; main()"
+        command = [sys.executable, "-c", program, self.loop, str(self.size), self.precision, self.device]
         alone = None if self.loop == "plain" else worker_environment()
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=alone)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=alone)
 
 
 def bench_training(device: str = "cpu") -> Bench:
@@ -69,8 +80,8 @@ def bench_training(device: str = "cpu") -> Bench:
         _whole_protocol(next(figure for figure in figures if figure.name == _name(224, device)), device),
     ]
     what = (
-        f"STMN-A, {STEPS} steps, batches of {BATCH} clips, on {device}; {EPOCHS - 1} epochs after one to warm up, "
-        "each row in processes of its own"
+        f"STMN-A, {STEPS} steps, batches of {BATCH} clips, on {device}; at least {LEAST_EPOCHS} epochs and "
+        f"{LEAST_SECONDS:.0f} s after one to warm up, each row in processes of its own"
     )
     return Bench("training", what, tuple(figures))
 
@@ -113,13 +124,43 @@ def _whole_protocol(figure: Figure, device: str) -> Figure:
 
 
 def _together(works: list[_Work]) -> float:
-    """Run measurements at the same time and return their sum."""
+    """Let processes warm up, then measure at the same time, and return the sum of what they measured.
+
+    Raises
+    ------
+    TaskFailedError
+        If one of them does not end well; the others are then ended.
+    """
     started = [work.start() for work in works]
-    outputs = [process.communicate()[0] for process in started]
-    for process in started:
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, process.args)
-    return sum(float(json.loads(output)) for output in outputs)
+    try:
+        for process in started:
+            assert process.stdout is not None
+            process.stdout.readline()  # it is warm, or gone
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.close()  # go
+        return sum(_value(process, work, len(works)) for process, work in zip(started, works, strict=True))
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def _value(process: subprocess.Popen[str], work: _Work, processes: int) -> float:
+    """Return what a process measured."""
+    assert process.stdout is not None
+    said = process.stdout.read()
+    code = process.wait()
+    if not code:
+        return float(json.loads(said))
+    if code != -signal.SIGKILL:
+        raise TaskFailedError(f"a process ended with code {code}", where=work, hint="The lines above say why")
+    raise TaskFailedError(
+        f"the system killed one of {processes} processes, most likely for the memory that they took",
+        where=work,
+        hint=f"At 224 x 224 each takes up to {GIGABYTES} GB: close other programs, or measure one process on one core: "
+        "taskset -c 0 dstan bench training",
+    )
 
 
 def _operations(size: int) -> int:
@@ -143,14 +184,27 @@ def _measure(loop: str, size: int, precision: str, device: str) -> float:
     if loop == "ceiling":
         return _ceiling(precision, device)
     generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(BATCH, STEPS, 2, size, size, generator=generator)
-    labels = torch.arange(BATCH) % CLASSES
-    epochs = _plain if loop == "plain" else _dstan
-    ends = []
-    for _ in epochs(inputs, labels, precision, device):
+    clips = BATCH * BATCHES["cpu" if device == "cpu" else "cuda"]
+    inputs = torch.randn(clips, STEPS, 2, size, size, generator=generator)
+    labels = torch.arange(clips) % CLASSES
+    epochs = (_plain if loop == "plain" else _dstan)(inputs, labels, precision, device)
+    next(epochs)
+    _wait(device)
+    _ready()
+    begun = ended = time.perf_counter()
+    done = 0
+    while done < LEAST_EPOCHS or ended - begun < LEAST_SECONDS:
+        next(epochs)
         _wait(device)
-        ends.append(time.perf_counter())
-    return BATCH * (len(ends) - 1) / (ends[-1] - ends[0])
+        ended, done = time.perf_counter(), done + 1
+    return clips * done / (ended - begun)
+
+
+def _ready() -> None:
+    """Say that this process is warm, and wait until all are."""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.read()
 
 
 def _wait(device: str) -> None:
@@ -163,7 +217,7 @@ def _plain(inputs: Tensor, labels: Tensor, precision: str, device: str) -> Itera
     network = _network().to(device)
     data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(inputs, labels), batch_size=BATCH, shuffle=True)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    for _ in range(EPOCHS):
+    while True:
         for x, y in data:
             loss = functional.cross_entropy(network(x.to(device)).logits, y.to(device))
             optimizer.zero_grad()
@@ -178,7 +232,7 @@ def _dstan(inputs: Tensor, labels: Tensor, precision: str, device: str) -> Itera
     place = torch.device(device)
     data = TrainingData.stack(inputs, labels, (-1.0, 1.0)).on(place)
     with steady(place):
-        for _ in train_epochs(_network(), data, TrainingSettings(precision=precision), EPOCHS, 0):
+        for _ in train_epochs(_network(), data, TrainingSettings(precision=precision), sys.maxsize, 0):
             yield
 
 
@@ -186,6 +240,8 @@ def _ceiling(precision: str, device: str) -> float:
     side = MATRIX["cpu" if device == "cpu" else "cuda"]
     one = torch.randn(side, side, device=device).to(getattr(torch, precision))
     with single_thread():
+        _fastest(lambda: one @ one, device)
+        _ready()
         seconds = _fastest(lambda: one @ one, device)
     return 2 * side**3 / seconds
 
@@ -201,5 +257,7 @@ def _fastest(work: Callable[[], object], device: str) -> float:
     return min(durations)
 
 
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_measure(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])))
+def main() -> None:
+    """Measure what the command line names, in a process of its own, and print it."""
+    loop, size, precision, device = sys.argv[1:]
+    sys.stdout.write(json.dumps(_measure(loop, int(size), precision, device)))
