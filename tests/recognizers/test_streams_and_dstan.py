@@ -202,9 +202,7 @@ def test_flow_beyond_half_precision_is_an_error_that_names_the_clip() -> None:
     clips = _clips()
     assert clips[4].flow is not None
     clips[4].flow[2, 0, 3, 3] = 7e4
-    with pytest.raises(
-        ShapeError, match=r"c4.*flow times its factor reaches 280,000.*at most 65,504.*flow_gain=1"
-    ):
+    with pytest.raises(ShapeError, match=r"c4.*flow times its factor reaches 280,000.*at most 65,504.*flow_gain=1"):
         recognizer("stmn-a", QUICK).fit(clips)
 
 
