@@ -79,6 +79,8 @@ def test_json_is_one_document(run: Run) -> None:
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     (row,) = document["comparisons"]
+    assert document["synthetic"] is False
+    assert "One comparison was made, and it is not decided." in document["words"]
     assert (row["run"], row["method"], row["before"], row["after"]) == ("pairs-onset", "stmn-a", "adjacent", "onset")
     assert row["joint_low"] <= row["difference"] <= row["joint_high"]
     assert document["base"]["stmn-a"]["uf1"]["value"] == pytest.approx(row["uf1"] - row["difference"])

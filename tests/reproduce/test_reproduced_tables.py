@@ -166,3 +166,18 @@ def test_the_caption_says_what_was_reduced(tmp_path):
     ):
         assert words in sentence
     assert "recipe.steps" not in sentence
+
+
+def test_what_holds_for_all_data_sets_is_said_once(tmp_path):
+    settings = {"recipe": {"size": 64}}
+    write_run(tmp_path, "casme", overrides=settings)
+    write_run(tmp_path, "casme2", overrides=settings)
+    runs = measured(tmp_path, "casme", "casme2")
+    *_, first, second, both = table("table1", runs).caption
+    assert first == "CASME: 24 clips of 4 people (paper: 172 of 19)."
+    assert second == "CASME II: 24 clips of 4 people (paper: 246 of 26)."
+    assert both.startswith("On all of them: one person held out at a time; 2 seeds")
+    assert "recipe.size = 64 (paper: 224)" in both
+    write_run(tmp_path / "other", "casme2")
+    apart = [*runs[:1], *measured(tmp_path / "other", "casme2")]
+    assert not any("On all of them" in text for text in table("table1", apart).caption)

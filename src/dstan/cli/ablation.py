@@ -75,6 +75,7 @@ def ablate(
     from dstan.recognizers import DSTANSettings
     from dstan.reproduce.ablation_page import Setup, write_pages
     from dstan.reproduce.ablation_results import find
+    from dstan.reproduce.ablation_words import sentences
     from dstan.reproduce.ablations import ablate as run_ablation
     from dstan.reproduce.ablations import plan
 
@@ -111,7 +112,8 @@ def ablate(
     findings = find(ablation)
     if as_json:
         rows = [one.to_dict() for one in findings.comparisons]
-        output.document({"out": out, "files": files, "base": findings.base, "comparisons": rows})
+        about = {"synthetic": ablation.info["synthetic"], "words": sentences(findings, ablation.missing)}
+        output.document({"out": out, "files": files, **about, "base": findings.base, "comparisons": rows})
         return
     if ablation.info["synthetic"]:
         output.say("SYNTHETIC: these faces are drawn by a computer.", "bold yellow")

@@ -54,17 +54,26 @@ def departures(one: Measured) -> str:
     -------
     A sentence that begins with the data set's name.
     """
-    info, clips = one.info, one.info["input"]
-    parts = [
-        f"{clips['clips']} clips of {clips['subjects']} people (paper: {DATA_SETS[one.task].clips} of "
-        f"{PEOPLE[one.task]})",
+    return f"{one.name}: {'; '.join([*_clips(one), *_rules(one)])}."
+
+
+def _clips(one: Measured) -> list[str]:
+    """Return on which clips was measured."""
+    clips, paper = one.info["input"], (DATA_SETS[one.task].clips, PEOPLE[one.task])
+    counted = f"{clips['clips']} clips of {clips['subjects']} people (paper: {paper[0]} of {paper[1]})"
+    lost = [f"{one.unusable} clip{'s' * (one.unusable > 1)} could not be used (skipped.csv)"] if one.unusable else []
+    return [counted, *lost]
+
+
+def _rules(one: Measured) -> list[str]:
+    """Return by which protocol, seeds and settings was measured."""
+    info = one.info
+    return [
         f"{_HELD_OUT.get(info['protocol'], info['protocol'])} held out at a time"
         + " (paper: one person)" * (info["protocol"] != "loso"),
         f"{len(info['seeds'])} seed{'s' * (len(info['seeds']) > 1)} (the paper does not say)",
         *_changed(one),
-        *([f"{one.unusable} clip{'s' * (one.unusable > 1)} could not be used (skipped.csv)"] if one.unusable else []),
     ]
-    return f"{one.name}: {'; '.join(parts)}."
 
 
 def _changed(one: Measured) -> Iterable[str]:
@@ -88,8 +97,11 @@ def _whose(key: str, usual: str) -> str:
 
 
 def about_all(measured: Sequence[Measured]) -> list[str]:
-    """Return the sentences of :func:`departures` for each data set."""
-    return [departures(one) for one in measured]
+    """Say the same of several data sets, and only once what holds for all of them."""
+    rules = _rules(measured[0])
+    if len(measured) == 1 or any(_rules(one) != rules for one in measured):
+        return [departures(one) for one in measured]
+    return [*(f"{one.name}: {'; '.join(_clips(one))}." for one in measured), f"On all of them: {'; '.join(rules)}."]
 
 
 def record_of(one: Measured, method: str) -> Mapping[str, Any]:
