@@ -206,7 +206,9 @@ def test_flow_beyond_half_precision_is_an_error_that_names_the_clip() -> None:
         recognizer("stmn-a", QUICK).fit(clips)
 
 
-def test_training_shows_a_bar_that_never_passes_its_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_training_that_is_begun_again_says_so_and_its_bar_never_passes_its_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     clips = _clips()
     monkeypatch.setattr("dstan.preprocessing.cache.load_prepared", lambda *_: clips)
     made = recognizer("stmn-a", {**QUICK, "training": {"epochs": 2, "batch_size": 2, "learning_rate": 5.0}})
@@ -220,3 +222,6 @@ def test_training_shows_a_bar_that_never_passes_its_end(monkeypatch: pytest.Monk
     )
     assert made.dynamics_["flow"]["restart"] is not None
     assert seen == [(1, 2), (2, 2), (3, 3), (4, 4)]
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.startswith("warning: flow: the loss rose from")
+    assert said.endswith("begun again with a learning rate of 0.5")

@@ -111,6 +111,9 @@ def train_model(
         progress("train", done, max(done, recognizer.epochs), f"{stream}, loss {record.loss:.3f}")
 
     recognizer.fit(prepared, classes=clips.classes, seed=seed, device=device, on_epoch=on_epoch)
+    for stream, found in recognizer.dynamics_.items():
+        if (again := found["restart"]) is not None:
+            output.warn(f"{stream}: {again['reason']}; begun again with a learning rate of {again['retried_with']:g}")
     save_model(recognizer, out)
 
 

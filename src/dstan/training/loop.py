@@ -69,7 +69,8 @@ def fit_network(
 ) -> Fit:
     """Train a network in place and leave it on the CPU, ready to predict.
 
-    A training that diverges is begun again once, from the same weights, with a tenth of the learning rate.
+    A training that diverges is begun again once, from the same weights, with a tenth of the learning rate. Who asked
+    for it finds that in what is returned, and tells of it.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def fit_network(
         except DivergedError as trouble:
             lower = replace(settings, learning_rate=settings.learning_rate * RETRY_RATE)
             restart = Restart(trouble.what, trouble.epoch, settings.learning_rate, lower.learning_rate)
-            log.warning("training: %s; begun again with a learning rate of %g", trouble.what, lower.learning_rate)
+            log.info("training: %s; begun again with a learning rate of %g", trouble.what, lower.learning_rate)
             network.load_state_dict(begun_from)
             history = _run(network, data, lower, epochs, seed, on_epoch)
         settle_batch_norm(network, data, settings, seed)
