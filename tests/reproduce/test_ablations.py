@@ -177,6 +177,7 @@ def test_only_clips_that_all_runs_have_are_scored(done: tuple[Ablation, Path, li
     fewer = dataclasses.replace(results["stmn-a"], predictions=rows[rows["clip_id"] + rows["subject"] != "c0s0"])
     found = find(dataclasses.replace(ablation, found=((variant, {"stmn-a": fewer}),)))
     assert (found.clips, found.subjects, found.dropped) == (7, 4, 1)
+    assert found.guess == pytest.approx(4 / 11)  # all "anger", 4 of 7: F1 of 8/11 and 0
 
 
 def test_joint_intervals_leave_out_the_truth_of_none_in_95_of_100_draws() -> None:

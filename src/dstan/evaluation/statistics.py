@@ -179,6 +179,17 @@ def interval_of(values: NDArray[np.float64]) -> Interval:
     return Interval(float(values[0]), float(low), float(high))
 
 
+def deviation(values: Sequence[float] | NDArray[np.float64]) -> float | None:
+    """Return the standard deviation of a sample, such as a score of several seeds; None of fewer than two values.
+
+    Parameters
+    ----------
+    values
+        Numbers in any order.
+    """
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
 @dataclass(frozen=True)
 class SignedRanks:
     """What Wilcoxon's signed-rank test found.

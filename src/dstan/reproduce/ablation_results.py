@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.evaluation import Result
-from dstan.evaluation.statistics import Interval, drawn_difference, drawn_score, interval_of, resampled
+from dstan.evaluation.statistics import Interval, deviation, drawn_difference, drawn_score, interval_of, resampled
 from dstan.reproduce.ablations import ALL, BASE, Ablation, Variant
 
 if TYPE_CHECKING:
@@ -153,16 +153,16 @@ def find(ablation: Ablation) -> Findings:
     return Findings(
         {method: one.scores for method, one in drawn[BASE].items()},
         _compare(ablation.variants, drawn, subjects),
-        guess=_guess(next(iter(ablation.base.values()))),
+        guess=_guess(next(iter(drawn[BASE].values())).pooled[0].sum(0)),
         clips=len(common),
         subjects=subjects,
         dropped=len(set.union(*clips) - common),
     )
 
 
-def _guess(result: Result) -> float:
-    share = float(result.confusion.sum(axis=1).max() / result.confusion.sum())
-    return 2 * share / (1 + share) / len(result.classes)
+def _guess(confusion: NDArray[np.int64]) -> float:
+    share = float(confusion.sum(axis=1).max() / confusion.sum())
+    return 2 * share / (1 + share) / len(confusion)
 
 
 def _compare(
@@ -245,7 +245,7 @@ class _Drawn:
         pooled = resampled(kept.predictions, kept.classes)
         uf1, accuracy = drawn_score("uf1", pooled), drawn_score("accuracy", pooled)
         seeds = {name: np.array([one[name] for one in kept.per_seed]) for name in ("uf1", "accuracy")}
-        deviations = {name: float(each.std(ddof=1)) if len(each) > 1 else None for name, each in seeds.items()}
+        deviations = {name: deviation(each) for name, each in seeds.items()}
         return cls(
             Scores(method, interval_of(uf1), deviations["uf1"], interval_of(accuracy), deviations["accuracy"]),
             seeds["uf1"],

@@ -11,14 +11,14 @@ import numpy as np
 
 from dstan import metrics
 from dstan.evaluation import Result
-from dstan.evaluation.statistics import Interval, resampled
+from dstan.evaluation.statistics import Interval, deviation, resampled
 from dstan.reports.drawing import Drawing, finish, style
 from dstan.reports.figures import confusion_figure, emotions_figure, subjects_figure
 from dstan.reports.published import PAPER_NAMES, figure_words
 from dstan.reports.tables import recalls, subject_rates
 from dstan.reproduce.captions import departures, record_of, synthetic_words, title
 from dstan.reproduce.runs import Measured
-from dstan.reproduce.sheet import NOTHING, Record, Sheet, deviation, ours_text
+from dstan.reproduce.sheet import NOTHING, Record, Sheet, ours_text
 from dstan.reproduce.targets import Target
 
 METHOD = "dstan"
@@ -125,7 +125,7 @@ def _recalls(result: Result) -> list[tuple[Interval, float | None]]:
     """Return for each class the share recognised with its interval, and the deviation over seeds."""
     pooled = resampled(result.predictions, result.classes)
     by_seed = metrics.per_class(pooled[0])["recall"]  # (N, K)
-    return [(one, deviation(tuple(by_seed[:, index]))) for index, one in enumerate(recalls(pooled))]
+    return [(one, deviation(by_seed[:, index])) for index, one in enumerate(recalls(pooled))]
 
 
 def _people(target: Target, one: Measured) -> Sheet:

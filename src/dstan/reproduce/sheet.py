@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from dstan.evaluation import Result
-from dstan.evaluation.statistics import Interval
+from dstan.evaluation.statistics import Interval, deviation
 from dstan.reports.drawing import Drawing
 from dstan.reports.text import signed
 
@@ -125,8 +123,3 @@ def ours_text(ours: Interval | None, spread: float | None) -> str:
         return NOTHING
     over_seeds = "" if spread is None else f" ± {spread:.3f}"
     return f"{ours.value:.3f}{over_seeds} [{ours.low:.2f}, {ours.high:.2f}]"
-
-
-def deviation(values: tuple[float, ...]) -> float | None:
-    """Return the standard deviation of a sample; None of fewer than two values."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
