@@ -55,6 +55,18 @@ def test_errors_and_a_killed_worker_on_local_processes(tmp_path: Path) -> None:
     assert len(results) == 5
 
 
+def test_a_task_that_kills_every_worker_is_told_of_with_what_helps() -> None:
+    results = dict(run_tasks(_die, ["heavy"], workers=1))
+    assert isinstance(results[0], TaskFailedError)
+    assert "heavy: its worker was killed 4 times, most likely for the memory" in str(results[0])
+    assert "--workers 1" in str(results[0])
+
+
+def _die(item: str) -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
 def test_every_task_runs_with_one_thread_in_another_process() -> None:
     (_, (threads, process, arenas)) = next(iter(run_tasks(_threads, [0], workers=1)))  # type: ignore[misc]
     assert (threads, arenas) == (1, "1")

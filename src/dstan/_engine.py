@@ -217,8 +217,9 @@ def _outcome(future: Any, item: object) -> tuple[Any, str]:
     try:
         outcome: tuple[Any, str] = future.result()
     except KilledWorker as error:
-        what = f"it killed its worker {error.allowed_failures + 1} times, perhaps by taking too much memory"
-        return _task_failed(item, what), str(error)
+        what = f"its worker was killed {error.allowed_failures + 1} times, most likely for the memory that it took"
+        hint = "Fewer at a time take less: --workers 1. So do smaller frames or batches, where it trains"
+        return TaskFailedError(what, where=item, hint=hint), str(error)
     except Exception as error:  # noqa: BLE001 - what could not even be sent or begun; the traceback goes to the log
         cause = error.__cause__ or error
         return _task_failed(item, f"{type(cause).__name__}: {cause}"), traceback.format_exc()
