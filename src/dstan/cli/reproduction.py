@@ -171,13 +171,13 @@ def show_sheet(sheet: Sheet, said: set[str]) -> None:
     """Print a table or figure, data set by data set, and of its caption what was not said already."""
     output.say(sheet.title, "bold yellow" if sheet.synthetic else "bold")
     several = sheet.words - 1  # the name of the data set is the first of several columns of words
-    heads = [_narrow(f"{group}\n{name}") for group, name in sheet.columns[several:]]
+    heads = [_narrow_heading(f"{group}\n{name}") for group, name in sheet.columns[several:]]
     notes = sheet.notes or ("",) * len(sheet.rows)
     for name, group in groupby(zip(sheet.rows, notes, strict=True), key=lambda pair: pair[0][0] if several else ""):
         own = list(group)
         if name:
             output.say(name, "bold")
-        cells = [[cell.replace(" [", "\n[") for cell in row[several:]] for row, _ in own]
+        cells = [[_narrow(cell) for cell in row[several:]] for row, _ in own]
         output.table(heads, cells, numbers=heads[1:])
         _show_notes(own)
     for sentence in sheet.caption:
@@ -187,8 +187,15 @@ def show_sheet(sheet: Sheet, said: set[str]) -> None:
     output.say()
 
 
-def _narrow(heading: str) -> str:
-    return heading.replace("-", "-\n").replace("difference", "differs").strip()
+def _narrow_heading(heading: str) -> str:
+    return _narrow(heading.replace("-", "-\n").replace("difference", "diff.").replace("Accuracy\n", "Acc.\n").strip())
+
+
+def _narrow(text: str) -> str:
+    """Break a cell into short lines, so that a table of many columns fits a terminal."""
+    for mark in ("±", "[", "+", "class"):
+        text = text.replace(f" {mark}", f"\n{mark}")
+    return text.replace("Precision", "Prec.")
 
 
 def _show_notes(rows: Sequence[tuple[tuple[str, ...], str]]) -> None:
