@@ -36,7 +36,22 @@ def test_no_more_than_fit(
 
 def test_on_a_cpu_it_is_what_was_asked_for(tmp_path: Path) -> None:
     task = _task(tmp_path, recognizer("stmn-a", TINY), "cpu")
-    assert [workers_for([task], asked) for asked in (None, 0, 5)] == [None, 0, 5]
+    assert [workers_for([task], asked) for asked in (0, 5)] == [0, 5]
+
+
+@pytest.mark.parametrize(("free", "expected"), [(2.5, 2), (0.1, 1), (100.0, 8)])
+def test_where_nothing_was_asked_for_memory_counts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    free: float,
+    expected: int,
+) -> None:
+    task = _task(tmp_path, recognizer("stmn-a", TINY), "cpu")
+    monkeypatch.setattr("dstan.evaluation.plan.usable_cores", lambda: 8)
+    monkeypatch.setattr("dstan.training.memory._free", lambda device: int(free * CONTEXT))
+    assert workers_for([task], None) == expected
+    assert ("where 8 could run" in caplog.text) == (expected < 8)
 
 
 def test_what_uses_no_gpu_is_not_held_back_by_it(tmp_path: Path) -> None:

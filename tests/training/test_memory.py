@@ -52,3 +52,8 @@ def test_as_many_fits_run_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) 
     assert fits_at_once("cuda", 6 * 2**30) == 12
     with pytest.raises(ConfigError, match=r"needs some 90\.0 GiB of memory, and 80\.0 GiB are free.*batch_size"):
         fits_at_once("cuda", 90 * 2**30)
+
+
+def test_the_free_memory_of_this_machine_has_room_for_a_small_fit() -> None:
+    assert fits_at_once("cpu", 2**20) > 1
+    assert fits_at_once("cpu", 2**60) == 1

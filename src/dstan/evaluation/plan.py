@@ -205,31 +205,36 @@ def _write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
 
 
 def workers_for(tasks: Sequence[FoldTask], workers: int | None) -> int | None:
-    """Return how many processes to start: on a GPU no more than its memory has room for.
+    """Return how many processes to start: one a core, but no more than the device's memory has room for.
 
     Parameters
     ----------
     tasks
         What is to be run, all on one device.
     workers
-        As many as were asked for; None leaves it to the cores of the machine.
+        As many as were asked for. On a CPU they are started; on a GPU only those for which there is room.
 
     Raises
     ------
     ConfigError
-        If the GPU has no room for one fit.
+        If a GPU has no room for one fit.
     """
     alone = sorted((task for task in tasks if not task.components), key=lambda task: len(task.fold.train))
     fits = {(task.recognizer.name, task.recognizer.settings.digest()): task for task in alone}  # the largest of each
-    if not fits or workers == 0 or tasks[0].device == "cpu":
+    if not fits or workers == 0 or (tasks[0].device == "cpu" and workers is not None):
         return workers
     needs = [
         task.recognizer.memory(load_inputs(*task.inputs)[task.fold.train[0]], len(task.fold.train), task.device)
         for task in fits.values()
     ]
     load_inputs.cache_clear()
-    room = fits_at_once(tasks[0].device, max(needs)) if max(needs) else usable_cores()
-    return min(room, usable_cores() if workers is None else workers)
+    most = usable_cores() if workers is None else workers
+    room = fits_at_once(tasks[0].device, max(needs)) if max(needs) else most
+    if room < most:
+        log.warning(
+            "memory for %d fits at a time, of %.1f GiB each, where %d could run", room, max(needs) / 2**30, most
+        )
+    return min(room, most)
 
 
 def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""How much of a GPU a fit takes, and so how many fits may share one that a single fit does not fill."""
+"""How much memory a fit takes, and so how many fits may share a GPU or a machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dstan.training.loop import uses_bfloat16
 from dstan.training.settings import TrainingSettings
 
 CONTEXT = 700 * 2**20
-"""Bytes that a process with CUDA and its libraries takes before it computes anything."""
+"""Bytes that a process with its libraries takes before it computes anything."""
 TEMPORARY = 1.5
 """Room for gradients and workspaces, over what is kept for the backward pass."""
 USABLE = 0.9
@@ -66,26 +66,35 @@ def _kept(network: Stream, clips: Tensor) -> int:
 
 
 def fits_at_once(device: str, need: int) -> int:
-    """Return how many fits the free memory of a GPU holds.
+    """Return how many fits the free memory of a device holds.
 
     Parameters
     ----------
     device
-        "cuda", "cuda:1" ...
+        "cpu", "cuda", "cuda:1" ...
     need
         Bytes of one fit.
 
     Raises
     ------
     ConfigError
-        If it does not hold one.
+        If a GPU does not hold one. A CPU is let try, for it can swap.
     """
-    free, _ = torch.cuda.mem_get_info(device)
+    free = _free(device)
     number = int(USABLE * free // need)
-    if number < 1:
+    if number < 1 and device != "cpu":
         raise ConfigError(
             f"a fit needs some {need / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free",
             where=device,
             hint="Smaller batches (--set training.batch_size=16) or frames (--set recipe.size=128), or --device cpu",
         )
-    return number
+    return max(1, number)
+
+
+def _free(device: str) -> int:
+    if device != "cpu":
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+    from distributed.system import MEMORY_LIMIT
+
+    return int(min(psutil.virtual_memory().available, MEMORY_LIMIT))  # what the container may take
