@@ -19,8 +19,8 @@ from dstan._engine import Engine, usable_cores
 from dstan._progress import Progress
 from dstan.clips import ClipSet, PreparedClip, Skipped
 from dstan.errors import ConfigError, DstanError, RunError
+from dstan.evaluation.continuing import check_folder, open_run
 from dstan.evaluation.folds import FoldTask, run_fold
-from dstan.evaluation.information import check_folder, open_run
 from dstan.evaluation.inputs import Inputs, keep_inputs, load_inputs, prepare_inputs
 from dstan.evaluation.protocols import make_folds
 from dstan.evaluation.results import SKIPPED

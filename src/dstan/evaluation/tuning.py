@@ -20,8 +20,9 @@ from dstan._progress import Progress, silent
 from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.errors import ConfigError, CorpusError
 from dstan.evaluation.candidates import SCORE, Candidate, Choice, Search, make_candidates, values_tried
+from dstan.evaluation.continuing import TUNED
 from dstan.evaluation.folds import PREDICTIONS, FoldTask
-from dstan.evaluation.information import TUNED, describe
+from dstan.evaluation.information import describe
 from dstan.evaluation.plan import Plan, check_name, planned, run_all, workers_for
 from dstan.evaluation.protocols import make_folds
 from dstan.evaluation.results import Result, collect
