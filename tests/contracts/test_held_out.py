@@ -104,12 +104,13 @@ class Watch:
 
         return watched
 
-    def _run_fold(self, task: FoldTask) -> None:
+    def _run_fold(self, task: FoldTask) -> dict[str, dict[str, Any]]:
         load_inputs.cache_clear()  # as in a process that has done nothing else
         self._now = set()
-        run_fold(task)
+        found = run_fold(task)
         self.tasks.append(task)
         self.after.append(self._now)
+        return found
 
 
 @every_method
