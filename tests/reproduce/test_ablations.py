@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -299,3 +300,12 @@ def test_what_concerns_all_networks_can_be_measured_on_the_motion_stream_alone()
     assert [variant.name for variant in motion] == [variant.name for variant in everything]
     assert {variant.choice.methods for variant in motion} == {("stmn-a",), ("dstan",)}
     assert ("stan-a", "stmn-a", "dstan") in {variant.choice.methods for variant in everything}
+
+
+def test_the_page_says_what_was_measured_on_the_motion_stream_alone(
+    done: tuple[Ablation, Path, list[str]], tmp_path: Path
+) -> None:
+    words = "what concerns all networks measured on the motion stream alone"
+    alone = replace(done[0], variants=plan(done[0].settings, ["mirror"], motion_only=True))
+    pages = [write_pages(one, SETUP, tmp_path / name)["page"] for name, one in (("all", done[0]), ("alone", alone))]
+    assert [words in page.read_text(encoding="utf-8") for page in pages] == [False, True]

@@ -197,6 +197,8 @@ def _reduced(ablation: Ablation, setup: Setup, findings: Findings) -> list[str]:
         reduced.append(f"the first {findings.subjects} of {setup.subjects_found} people")
     if len(ablation.info["seeds"]) < 3:
         reduced.append("fewer than three seeds")
+    if any(variant.choice not in CHOICES for variant in ablation.variants):
+        reduced.append("what concerns all networks measured on the motion stream alone")
     return reduced
 
 
