@@ -7,9 +7,11 @@ keeps the sentence that ``dstan config`` prints and the range that construction 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
+import operator
 import tomllib
 import types
 import typing
@@ -146,9 +148,19 @@ def parse_assignment(text: str) -> dict[str, Any]:
         parsed: Any = tomllib.loads(f"value = {value.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
-    for part in reversed(name.strip().split(".")):
-        parsed = {part: parsed}
-    return typing.cast(dict[str, Any], parsed)
+    return nested(name.strip(), parsed)
+
+
+def nested(name: str, value: Any) -> dict[str, Any]:
+    """Return a value under a name with dots as nested dictionaries: the inverse of :func:`below`."""
+    for part in reversed(name.split(".")):
+        value = {part: value}
+    return typing.cast(dict[str, Any], value)
+
+
+def below(document: Mapping[str, Any], name: str) -> Any:
+    """Return what stands in nested mappings under a name with dots, as ``training.epochs``."""
+    return functools.reduce(operator.getitem, name.split("."), document)
 
 
 def _hints(kind: type) -> dict[str, Any]:

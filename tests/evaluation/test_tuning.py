@@ -224,7 +224,7 @@ def test_a_gpu_is_shared_as_far_as_the_greediest_candidate_lets_it(monkeypatch: 
     monkeypatch.setattr(plan, "fits_at_once", lambda device, need: room.append((device, need)) or 3)
     found: list[int | None] = []
 
-    def in_this_process(tasks: Sequence[FoldTask], workers: int | None) -> int:
+    def in_this_process(tasks: Sequence[FoldTask], workers: int | None, cluster: str | None) -> int:
         found.append(plan.workers_for(tasks, 8))
         return 0
 

@@ -56,3 +56,8 @@ def test_where_nothing_was_asked_for_memory_counts(
 
 def test_what_uses_no_gpu_is_not_held_back_by_it(tmp_path: Path) -> None:
     assert workers_for([_task(tmp_path, Nearest(), "cuda")], 1) == 1
+
+
+def test_a_cluster_has_workers_of_its_own(tmp_path: Path) -> None:
+    task = _task(tmp_path, recognizer("stmn-a", TINY), "cuda")
+    assert workers_for([task], None, "tcp://127.0.0.1:8786") is None

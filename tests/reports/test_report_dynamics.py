@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dstan.reports.dynamics import Inner, Restart, fits_by_network, fold_names, stacked
+from dstan.reports.dynamics import fits_by_network, fold_names, stacked
+from dstan.training import InnerChoice, Restart
 
 
 def document(fold: str = "sub01", seed: int = 0, epochs: int = 2, **inside: object) -> dict:
@@ -30,7 +31,7 @@ def test_everything_inside_is_read():
     assert fit.dead_units == (0, 0.1, 0.2, 0.3, 0.4)
     assert (fit.attention, fit.attention_deviation, fit.spatial) == ((0.4, 0.6), (0.1, 0.2), (0.5, 0.05))
     assert fit.restart == Restart("the loss is nan", 3, 0.1, 0.01)
-    assert fit.inner == Inner((10, 20), (0.3, 0.4), 20, 5)
+    assert fit.inner == InnerChoice((10, 20), (0.3, 0.4), 20, 5)
 
 
 def test_what_an_older_run_does_not_tell_is_empty():

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dstan.reports.dynamics import Fit, Inner, Restart
+from dstan.reports.dynamics import Fit
 from dstan.reports.remarks import inner_words, inside_words, learning_remarks, restart_warning, spatial_words
+from dstan.training import InnerChoice, Restart
 
 GOOD = Fit(
     "sub01",
@@ -51,7 +52,7 @@ def test_a_remark_needs_more_than_a_handful_of_fits(changed, words):
 
 
 def test_a_loss_may_fall_where_the_epochs_were_chosen_inside():
-    falling = fits(0, 26, loss=tuple(np.linspace(1.6, 0.6, 30)), inner=Inner((30,), (0.4,), 30, 5))
+    falling = fits(0, 26, loss=tuple(np.linspace(1.6, 0.6, 30)), inner=InnerChoice((30,), (0.4,), 30, 5))
     assert learning_remarks(falling, MAJORITY, 1) == []
 
 
@@ -87,7 +88,7 @@ def test_fits_that_were_done_again_are_warned_of():
 
 
 def test_the_epochs_chosen_are_counted_and_a_choice_at_the_edge_is_noticed():
-    early, late = Inner((10, 20), (0.4, 0.3), 10, 5), Inner((10, 20), (0.3, 0.4), 20, 5)
+    early, late = InnerChoice((10, 20), (0.4, 0.3), 10, 5), InnerChoice((10, 20), (0.3, 0.4), 20, 5)
     words = inner_words([replace(GOOD, inner=early), replace(GOOD, inner=early), replace(GOOD, inner=late)])
     assert "10 in 2 and 20 in 1 of 3 fits" in words
     assert "larger" not in words

@@ -28,7 +28,7 @@ def ablate(
     protocol: Annotated[
         str, typer.Option(metavar="PROTOCOL", help="Who is held out together, as for dstan evaluate.")
     ] = "loso",
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")] = 3,
+    seeds: options.Seeds = 3,
     only: Annotated[
         str,
         typer.Option(
@@ -84,8 +84,6 @@ def ablate(
     plan(settings, names, motion_only=motion_only)  # what is wrong with the question is said before the corpus is read
     where = options.device(device)
     every = options.load(corpora, roots, task, coding, frames, corrections)
-    for text in every.notes:
-        output.note(text)
     clips = _first_people(every, subjects)
     asked = [("protocol", protocol), ("seeds", seeds), ("task", task), ("only", only), ("subjects", subjects)]
     asked += [("frames", frames), ("config", config), *(("set", text) for text in assignments or ())]

@@ -34,11 +34,8 @@ def evaluate(
             "one person of any, and hde one corpus at a time.",
         ),
     ] = "loso",
-    test: Annotated[
-        list[str] | None,
-        typer.Option("--test", metavar="CORPUS", help="For hde: test on this one only; may be repeated."),
-    ] = None,
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")] = 1,
+    test: options.Test = None,
+    seeds: options.Seeds = 1,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="RUN", help="The run's folder [default: runs/CORPUS].")
     ] = None,
@@ -72,8 +69,6 @@ def evaluate(
     made = options.recognizers(methods, options.settings(config, assignments))
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
-    for text in clips.notes:
-        output.note(text)
     folder = out or Path("runs") / "+".join(dict.fromkeys(clip.corpus for clip in clips))
     store = Cache(cache)
     with output.progress_bars() as progress:

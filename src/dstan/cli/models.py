@@ -58,8 +58,6 @@ def train(
     check_target(out)
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
-    for text in clips.notes:
-        output.note(text)
     store, recipe = Cache(cache), recognizer.recipe
     with output.progress_bars() as progress:
         clips = prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)

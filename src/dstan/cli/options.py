@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dstan.cli import output
 from dstan.config import parse_assignment, read_toml
 from dstan.errors import ConfigError
 
@@ -82,6 +83,11 @@ Cluster = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where networks run.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be used.")]
+Seeds = Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")]
+Test = Annotated[
+    list[str] | None,
+    typer.Option("--test", metavar="CORPUS", help="For hde: test on this one only; may be repeated."),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -94,7 +100,7 @@ def load(
     frames: str | None,
     corrections: bool,
 ) -> ClipSet:
-    """Load what ``--corpus``, ``--root``, ``--task`` and ``--coding`` name, as one set.
+    """Load what ``--corpus``, ``--root``, ``--task`` and ``--coding`` name, as one set, and print what is to be noted.
 
     Raises
     ------
@@ -110,7 +116,10 @@ def load(
     names = list(corpora or ()) or list(find_task(task).together if task else ()) or list(own)
     places = {name: Path(root) for name, root in _assign("--root", names, own, shared).items()}
     coding = _assign("--coding", names, *_by_corpus(codings))
-    return load_corpora({name: places.get(name) for name in names}, task, coding, frames, corrections)
+    clips = load_corpora({name: places.get(name) for name in names}, task, coding, frames, corrections)
+    for text in clips.notes:
+        output.note(text)
+    return clips
 
 
 def _by_corpus(texts: Sequence[str] | None) -> tuple[dict[str, str], list[str]]:

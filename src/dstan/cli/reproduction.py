@@ -44,7 +44,7 @@ def reproduce(
             show_default=False,
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")] = 1,
+    seeds: options.Seeds = 1,
     protocol: Annotated[
         str, typer.Option(metavar="PROTOCOL", help="loso, as the paper, or kfold-subject for a first look.")
     ] = PROTOCOLS[0],
@@ -136,8 +136,6 @@ def _load(
             where = [f"{corpus}={places[corpus]}"] if corpus in places else None
             coding = [f"{corpus}={tables[corpus]}"] if corpus in tables else None
             loaded[corpus] = options.load([corpus], where, TASKS[corpus], coding, None, True)
-            for text in loaded[corpus].notes:
-                output.note(text)
         elif is_measured(out, corpus):
             earlier.append(corpus)
             output.note(f"{corpus}: no folder is named; shown as it was evaluated earlier in {out / corpus}")

@@ -12,7 +12,7 @@ import typer
 from dstan.cli import options, output
 from dstan.cli.evaluation import PANEL, show_results
 from dstan.cli.preparation import show_skipped
-from dstan.config import parse_assignment
+from dstan.config import below, parse_assignment
 from dstan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,14 +34,11 @@ def tune(
     protocol: Annotated[
         str, typer.Option(metavar="PROTOCOL", help="Who is held out together: loso, kfold-subject, cde or hde.")
     ] = "loso",
-    test: Annotated[
-        list[str] | None,
-        typer.Option("--test", metavar="CORPUS", help="For hde: test on this one only; may be repeated."),
-    ] = None,
+    test: options.Test = None,
     parts: Annotated[
         int, typer.Option(metavar="N", min=2, help="Inner folds in every fold, each of different people.")
     ] = 5,
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Repeat with the seeds 0 to N-1.")] = 1,
+    seeds: options.Seeds = 1,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="RUN", help="The run's folder [default: runs/CORPUS-METHOD-tuned].")
     ] = None,
@@ -77,8 +74,6 @@ def tune(
     candidates = make_candidates(base, grid)
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
-    for text in clips.notes:
-        output.note(text)
     folder = out or Path("runs") / "-".join(["+".join(dict.fromkeys(clip.corpus for clip in clips)), method, "tuned"])
     store = Cache(cache)
     with output.progress_bars() as progress:
@@ -130,15 +125,8 @@ def values_to_try(texts: Sequence[str]) -> dict[str, list[Any]]:
             )
         if name in grid:
             raise ConfigError(f"{name} is tried twice", hint=f"Write --try {name}=VALUE,VALUE once")
-        grid[name] = [_value(name, piece) for piece in pieces]
+        grid[name] = [below(parse_assignment(f"{name}={piece}"), name) for piece in pieces]
     return grid
-
-
-def _value(name: str, text: str) -> Any:
-    found: Any = parse_assignment(f"{name}={text}")
-    for part in name.split("."):
-        found = found[part]
-    return found
 
 
 def _show_search(search: Search) -> None:

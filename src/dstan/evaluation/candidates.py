@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dstan.config import below, nested
 from dstan.errors import ConfigError
 from dstan.recognizers import Recognizer
 
@@ -126,7 +125,7 @@ def make_candidates(recognizer: Recognizer, grid: Mapping[str, Sequence[Any]]) -
     for values in itertools.product(*grid.values()):
         settings = recognizer.settings
         for name, value in zip(grid, values, strict=True):
-            settings = settings.replaced(_nested(name, value))
+            settings = settings.replaced(nested(name, value))
         other = recognizer.with_settings(settings)
         key, text = other.settings.digest(), _text(dict(zip(grid, values, strict=True)))
         if key in made:
@@ -136,7 +135,7 @@ def make_candidates(recognizer: Recognizer, grid: Mapping[str, Sequence[Any]]) -
                 hint=f"Name each value once, and only settings that matter to {recognizer.name}",
             )
         document = other.settings.to_dict()
-        made[key], given[key] = Candidate({name: _look_up(document, name) for name in grid}, other), text
+        made[key], given[key] = Candidate({name: below(document, name) for name in grid}, other), text
     if len(made) < 2:
         raise ConfigError("there is nothing to choose from", hint="Give two values or more, separated by commas")
     return tuple(made.values())
@@ -160,14 +159,3 @@ def values_tried(candidates: Sequence[Candidate]) -> dict[str, list[Any]]:
 
 def _text(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
-
-
-def _nested(name: str, value: Any) -> dict[str, Any]:
-    nested = value
-    for part in reversed(name.split(".")):
-        nested = {part: nested}
-    return dict(nested)
-
-
-def _look_up(document: Mapping[str, Any], name: str) -> Any:
-    return functools.reduce(operator.getitem, name.split("."), document)

@@ -204,7 +204,7 @@ def _write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
     _atomic.write_text(path, text.getvalue())
 
 
-def workers_for(tasks: Sequence[FoldTask], workers: int | None) -> int | None:
+def workers_for(tasks: Sequence[FoldTask], workers: int | None, cluster: str | None = None) -> int | None:
     """Return how many processes to start: one a core, but no more than the device's memory has room for.
 
     Parameters
@@ -213,6 +213,8 @@ def workers_for(tasks: Sequence[FoldTask], workers: int | None) -> int | None:
         What is to be run, all on one device.
     workers
         As many as were asked for. On a CPU they are started; on a GPU only those for which there is room.
+    cluster
+        Address of a running Dask scheduler; it has workers of its own, and nothing is asked of this machine.
 
     Raises
     ------
@@ -221,7 +223,7 @@ def workers_for(tasks: Sequence[FoldTask], workers: int | None) -> int | None:
     """
     alone = sorted((task for task in tasks if not task.components), key=lambda task: len(task.fold.train))
     fits = {(task.recognizer.name, task.recognizer.settings.digest()): task for task in alone}  # the largest of each
-    if not fits or workers == 0 or (tasks[0].device == "cpu" and workers is not None):
+    if not fits or cluster or workers == 0 or (tasks[0].device == "cpu" and workers is not None):
         return workers
     needs = [
         task.recognizer.memory(load_inputs(*task.inputs)[task.fold.train[0]], len(task.fold.train), task.device)

@@ -115,8 +115,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         plan.begin(describe(methods, components, plan))
         ordered = sorted(everyone.values(), key=lambda recognizer: bool(recognizer.components()))
         tasks = [plan.task(recognizer, seed, fold) for recognizer in ordered for seed, fold in plan.rounds]
-        started = workers if cluster else workers_for(tasks, workers)
-        with Engine(workers=started, cluster=cluster, most=len(tasks)) as engine:
+        with Engine(workers=workers_for(tasks, workers, cluster), cluster=cluster, most=len(tasks)) as engine:
             run_all(tasks, engine, progress)
         results = _collect(tasks, plan.classes)
     return (

@@ -183,7 +183,7 @@ def _searched(
     inner = _with_components(task for own in tried.values() for tasks in own for task in tasks)
     possible = [_with_components(_last_tasks(plan, [one] * len(tried), home / SEARCH)) for one in candidates]
     total = len(inner) + len(possible[0])
-    workers = workers if cluster else workers_for([*inner, *itertools.chain(*possible)], workers)
+    workers = workers_for([*inner, *itertools.chain(*possible)], workers, cluster)
     with Engine(workers=workers, cluster=cluster, most=len(inner)) as engine:
         run_all(inner, engine, _one_part(progress, 0, total))
         for task in inner:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.reports.drawing import SERIES, Drawing, colour, finish, label, style
-from dstan.reports.dynamics import Fit, Inner
+from dstan.reports.dynamics import Fit
 from dstan.reports.figures import WIDTH
 from dstan.reports.search import Search
+from dstan.training import InnerChoice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def inner_figure(method: str, networks: Mapping[str, Sequence[Fit]]) -> Drawing 
         return finish(figure, f"inner-{method}", " ".join(words))
 
 
-def _inner_panel(panel: Axes, found: Sequence[Inner], tone: str) -> str:
+def _inner_panel(panel: Axes, found: Sequence[InnerChoice], tone: str) -> str:
     """Draw the choices of one network, and return them in words."""
     offered = sorted({epochs for one in found for epochs in one.epochs})
     table = np.full((len(found), len(offered)), np.nan)

@@ -9,49 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan.training import InnerChoice, Restart
+
 Numbers = tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Restart:
-    """A fit that diverged and was done once more.
-
-    Parameters
-    ----------
-    reason
-        What went wrong, in words.
-    epoch
-        In which epoch it did.
-    learning_rate, retried_with
-        The rate that diverged, and the lower one.
-    """
-
-    reason: str
-    epoch: int
-    learning_rate: float
-    retried_with: float
-
-
-@dataclass(frozen=True)
-class Inner:
-    """How a fit chose its number of epochs on the people it learned from.
-
-    Parameters
-    ----------
-    epochs
-        The candidates.
-    uf1
-        The pooled UF1 of each on the inner parts, in [0, 1].
-    chosen
-        The number of epochs taken.
-    parts
-        Into how many parts the people were dealt.
-    """
-
-    epochs: tuple[int, ...]
-    uf1: Numbers
-    chosen: int
-    parts: int
 
 
 @dataclass(frozen=True)
@@ -86,7 +46,7 @@ class Fit:
     attention_deviation: Numbers = ()
     spatial: tuple[float, float] | None = None
     restart: Restart | None = None
-    inner: Inner | None = None
+    inner: InnerChoice | None = None
 
 
 def fits_by_network(folds: Sequence[Mapping[str, Any]]) -> dict[str, list[Fit]]:
@@ -118,7 +78,9 @@ def _fit(fold: Mapping[str, Any], network: str) -> Fit:
         attention_deviation=_numbers(attention["deviation"]) if attention else (),
         spatial=(float(spatial["mean"]), float(spatial["deviation"])) if spatial else None,
         restart=Restart(**restart) if restart else None,
-        inner=Inner(tuple(inner["epochs"]), _numbers(inner["uf1"]), inner["chosen"], inner["parts"]) if inner else None,
+        inner=InnerChoice(tuple(inner["epochs"]), _numbers(inner["uf1"]), inner["chosen"], inner["parts"])
+        if inner
+        else None,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from dstan._progress import Progress, silent
 from dstan._registry import look_up
 from dstan.clips import ClipSet, PreparedClip
+from dstan.config import nested
 from dstan.errors import ConfigError, RunError
 from dstan.evaluation import Result, evaluate
 from dstan.evaluation.results import read_info
@@ -200,7 +201,7 @@ def plan(settings: DSTANSettings, only: Sequence[str] = (), *, motion_only: bool
     if motion_only:
         asked = [replace(choice, methods=FLOW) if choice.methods == ALL else choice for choice in asked]
     return tuple(
-        Variant(choice, f"{choice.name}-{word}", before, value, settings.replaced(_nested(choice.setting, value)))
+        Variant(choice, f"{choice.name}-{word}", before, value, settings.replaced(nested(choice.setting, value)))
         for choice in asked
         for before in [value_of(settings, choice.setting)]
         for word, value in choice.values(before).items()
@@ -213,12 +214,6 @@ def value_of(settings: DSTANSettings, name: str) -> Any:
     for part in name.split("."):
         value = getattr(value, part)
     return value
-
-
-def _nested(name: str, value: Any) -> dict[str, Any]:
-    for part in reversed(name.split(".")):
-        value = {part: value}
-    return dict(value)
 
 
 def ablate(

@@ -60,6 +60,6 @@ class TrainingData:
         """Return the same on a device."""
         return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
 
-    def of(self, clips: Int64[Tensor, " m"] | slice) -> Self:
+    def of(self, clips: Int64[Tensor, " m"]) -> Self:
         """Return some of the clips."""
         return replace(self, inputs=self.inputs[clips], labels=self.labels[clips])

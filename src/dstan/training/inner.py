@@ -39,8 +39,8 @@ class InnerChoice:
         Into how many parts the people were divided.
     """
 
-    epochs: list[int]
-    uf1: list[float]
+    epochs: Sequence[int]
+    uf1: Sequence[float]
     chosen: int
     parts: int
 
