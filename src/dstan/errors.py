@@ -23,6 +23,9 @@ fits, so that ``except ValueError`` works as one would expect::
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class DstanError(Exception):
     """Root of the errors that dstan raises on purpose.
@@ -54,6 +57,22 @@ class DstanError(Exception):
 
 def _rebuild(kind: type[DstanError], what: str, where: str | None, hint: str | None) -> DstanError:
     return kind(what, where=where, hint=hint)
+
+
+@contextmanager
+def naming(where: object) -> Iterator[None]:
+    """Say of which clip or file an error is that does not know it itself.
+
+    Parameters
+    ----------
+    where
+        The clip or the file.
+    """
+    try:
+        yield
+    except DstanError as error:
+        error.where = error.where or str(where)
+        raise
 
 
 class ConfigError(DstanError, ValueError):

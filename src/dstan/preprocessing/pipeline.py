@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from dstan._engine import single_thread
 from dstan.arrays import Matrix
 from dstan.clips import Clip, PreparedClip
-from dstan.errors import ClipError, DstanError, FaceError, FrameError
+from dstan.errors import ClipError, FaceError, FrameError, naming
 from dstan.preprocessing._opencv import to_half
 from dstan.preprocessing.alignment import FIRST_FRAMES, first_face, fit_first_frames, stretch, transform, warp
 from dstan.preprocessing.apex import find_apex
@@ -248,14 +247,14 @@ def _source(recipe: Recipe) -> LandmarkSource:
 def _residual(clip: Clip, matrix: Matrix, shape: tuple[int, int]) -> tuple[float | None, Motion | None]:
     """Return how far the head moves, and what to undo of it in each frame; nothing within the dead zone."""
     motions = follow((frame.pixels for frame in _same_size(clip)), to_square(matrix, shape))
-    with _naming(clip):
+    with naming(clip):
         return head_motion(motions), steady(motions)
 
 
 def _fit(clip: Clip, recipe: Recipe, source: LandmarkSource) -> tuple[Matrix, NDArray[np.float32], int]:
     first = [frame.pixels for frame in itertools.islice(read_clip(clip, colour=True), FIRST_FRAMES)]
     found = source.landmarks(clip, first)
-    with _naming(clip):
+    with naming(clip):
         matrix = fit_first_frames(found.points, recipe.shape)
         _check_in_view(matrix, recipe.shape, first[0].shape)
     return matrix, transform(first_face(found.points), matrix), found.faces
@@ -271,7 +270,7 @@ def _check_face(clip: Clip, source: LandmarkSource, start: int, stop: int) -> No
     """
     part = replace(clip, onset=(clip.onset or 0) + start, offset=(clip.onset or 0) + stop - 1)
     points = source.landmarks(part, [frame.pixels for frame in read_clip(part, colour=True)]).points
-    with _naming(clip):
+    with naming(clip):
         bridge(points[:, ~np.isnan(points).all(axis=(0, 2))].astype(np.float64))
 
 
@@ -283,16 +282,6 @@ def _check_in_view(matrix: Matrix, shape: tuple[int, int], frame: tuple[int, ...
             f"the face lies at ({middle[0]:.0f}, {middle[1]:.0f}), outside of frames of {frame[1]} x {frame[0]}",
             hint="Landmarks must be in pixels of these very frames",
         )
-
-
-@contextmanager
-def _naming(clip: Clip) -> Iterator[None]:
-    """Say of which clip an error is."""
-    try:
-        yield
-    except DstanError as error:
-        error.where = error.where or str(clip)
-        raise
 
 
 def _warp_all(
