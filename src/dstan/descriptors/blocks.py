@@ -99,7 +99,9 @@ def uniform_bins(points: int) -> NDArray[np.int64]:
     return bins
 
 
-def checked_volume(frames: NDArray[Any], *, frames_needed: int = 1, side_needed: int = 1) -> NDArray[np.float32]:
+def checked_volume(
+    frames: NDArray[Any], *, frames_needed: int = 1, side_needed: int | tuple[int, int] = 1
+) -> NDArray[np.float32]:
     """Return grey frames as float32 after a look at them.
 
     Parameters
@@ -107,7 +109,7 @@ def checked_volume(frames: NDArray[Any], *, frames_needed: int = 1, side_needed:
     frames
         (T, H, W) grey, any number type, in [0, 255].
     frames_needed, side_needed
-        The least T, and the least of H and W.
+        The least T, and the least H and W: one number for both, or two.
 
     Raises
     ------
@@ -120,9 +122,10 @@ def checked_volume(frames: NDArray[Any], *, frames_needed: int = 1, side_needed:
             f"it has {len(frames)} frames, and {frames_needed} are needed",
             hint="Interpolate to more frames or use a smaller radius in time: --set recipe.steps=20",
         )
-    if min(frames.shape[1:]) < side_needed:
+    height, width = (side_needed, side_needed) if isinstance(side_needed, int) else side_needed
+    if frames.shape[1] < height or frames.shape[2] < width:
         raise ShapeError(
-            f"its frames are {frames.shape[1]} x {frames.shape[2]}, and {side_needed} x {side_needed} is needed",
+            f"its frames are {frames.shape[1]} x {frames.shape[2]}, and {height} x {width} is needed",
             hint="Use larger frames, a smaller radius or fewer blocks: --set recipe.size=64",
         )
     return np.ascontiguousarray(frames, dtype=np.float32)
