@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numba
@@ -25,7 +26,7 @@ def edges(length: int, parts: int) -> NDArray[np.int64]:
     Parameters
     ----------
     length
-        Pixels.
+        Pixels, or frames.
     parts
         Blocks, at least 1.
 
@@ -35,7 +36,9 @@ def edges(length: int, parts: int) -> NDArray[np.int64]:
         If a block would be empty.
     """
     if not 1 <= parts <= length:
-        raise ShapeError(f"{length} pixels cannot be divided into {parts} blocks", hint="Use fewer blocks")
+        raise ShapeError(
+            f"a length of {length} cannot be divided into {parts} blocks", hint=f"Use 1 to {length} blocks along it"
+        )
     return np.arange(parts + 1) * length // parts
 
 
@@ -71,12 +74,47 @@ def block_histograms(
     return shares
 
 
+def cuboid_histograms(
+    codes: NDArray[Any], shape: tuple[int, ...], grid: Grid, time_blocks: int, bins: int
+) -> NDArray[np.float64]:
+    """Count codes in each block of rows, columns and frames; the blocks divide the whole clip, not the centres.
+
+    Parameters
+    ----------
+    codes
+        (t, h, w) integers from 0 to ``bins`` - 1, one for each centre; centres keep one distance from both ends.
+    shape
+        T, H and W of the clip.
+    grid, time_blocks
+        Rows and columns of blocks, and how many follow each other in time.
+    bins
+        Codes that there are.
+
+    Returns
+    -------
+    (time blocks, rows, columns, bins) shares that sum to 1 in each block; all 0 in a block without a centre.
+
+    Raises
+    ------
+    ShapeError
+        If a block would be empty.
+    """
+    margins = [(length - n) // 2 for length, n in zip(shape, codes.shape, strict=True)]
+    rows, columns = (
+        block_of(length, parts)[margin : length - margin]
+        for length, parts, margin in zip(shape[1:], grid, margins[1:], strict=True)
+    )
+    cuts = np.clip(edges(shape[0], time_blocks) - margins[0], 0, len(codes))
+    return np.stack([block_histograms(codes[a:b], rows, columns, grid, bins) for a, b in pairwise(cuts)])
+
+
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _count(codes: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
     for plane in codes:
         for y in range(plane.shape[0]):
+            row = counts[rows[y]]
             for x in range(plane.shape[1]):
-                counts[rows[y], columns[x], plane[y, x]] += 1
+                row[columns[x], plane[y, x]] += 1
 
 
 def uniform_bins(points: int) -> NDArray[np.int64]:

@@ -35,7 +35,7 @@ def neighbours(plane: Plane, points: int, radii: Radii) -> NDArray[np.float64]:
     points
         P, from 2 to 16.
     radii
-        R_X, R_Y, R_T, whole and not negative.
+        R_X, R_Y, R_T, whole; the two of the plane are at least 1, the third may be 0.
 
     Returns
     -------
@@ -50,13 +50,21 @@ def neighbours(plane: Plane, points: int, radii: Radii) -> NDArray[np.float64]:
         raise ConfigError(f"there is no plane {plane!r}", hint=f"Choose one of: {', '.join(PLANES)}")
     if not 2 <= points <= 16:
         raise ConfigError(f"a code is made of 2 to 16 neighbours, not of {points}", hint="Use 4, 8 or 16")
-    if len(radii) != 3 or any(radius < 0 or radius != int(radius) for radius in radii):
-        raise ConfigError(f"radii are three whole numbers from 0, not {radii}", hint="Give R_X, R_Y and R_T: (1, 1, 2)")
+    x, y, t = _checked_radii(plane, radii)
     angles = 2 * np.pi * np.arange(points) / points
     cos, sin, zero = np.cos(angles), np.sin(angles), np.zeros(points)
-    x, y, t = radii
     at = {"XY": (zero, -y * sin, x * cos), "XT": (t * sin, zero, x * cos), "YT": (t * cos, -y * sin, zero)}
-    return np.round(np.stack(at[plane], axis=1), 9)
+    offsets: NDArray[np.float64] = np.stack(at[plane], axis=1).round(9)
+    return offsets
+
+
+def _checked_radii(plane: Plane, radii: Radii) -> Radii:
+    if len(radii) != 3 or any(radius < 0 or radius != int(radius) for radius in radii):
+        raise ConfigError(f"radii are three whole numbers, not {radii}", hint="Give R_X, R_Y and R_T: (1, 1, 2)")
+    x, y, t = (int(radius) for radius in radii)
+    if min({"XY": (x, y), "XT": (x, t), "YT": (y, t)}[plane]) < 1:
+        raise ConfigError(f"the radii {radii} leave no circle on the plane {plane}", hint="Use radii of at least 1")
+    return x, y, t
 
 
 def sampling_taps(
@@ -125,33 +133,68 @@ def plane_codes(
         If plane, points, radii or sampling are not such.
     """
     offsets, weights = sampling_taps(plane, points, radii, sampling)
-    x, y, t = (int(radius) for radius in radii)
+    x, y, t = _checked_radii(plane, radii)
     clip = checked_volume(frames, frames_needed=2 * t + 1, side_needed=(2 * y + 1, 2 * x + 1))
-    margins = (t, y, x)
-    size = tuple(length - 2 * margin for length, margin in zip(clip.shape, margins, strict=True))
-    codes = np.zeros(size, dtype=np.uint8 if points <= 8 else np.uint16)
-    _encode(clip, offsets + margins, weights, codes)
+    margins = np.array([t, y, x])
+    codes: NDArray[np.integer[Any]] = np.zeros(
+        np.array(clip.shape) - 2 * margins, dtype=np.uint8 if points <= 8 else np.uint16
+    )
+    _encode(clip, margins, margins + offsets, weights, codes)
     return codes
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _encode(
-    clip: NDArray[np.float32], taps: NDArray[np.int64], weights: NDArray[np.float32], codes: NDArray[Any]
+    clip: NDArray[np.float32],
+    margins: NDArray[np.int64],
+    taps: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    codes: NDArray[Any],
 ) -> None:
-    """Set the codes, row by row; taps are counted from the first corner of the clip for the first centre."""
+    """Set the bits of zeroed codes, row by row; margins and taps are where the first centre reads the clip."""
     frames, height, width = codes.shape
-    margins = [(clip.shape[axis] - codes.shape[axis]) // 2 for axis in range(3)]
+    nothing = codes.dtype.type(0)
     difference = np.empty(width, dtype=np.float32)
     for t in range(frames):
         for y in range(height):
             centre = clip[t + margins[0], y + margins[1], margins[2] : margins[2] + width]
+            row = codes[t, y]
             for p in range(len(taps)):
                 difference[:] = 0
                 for k in range(taps.shape[1]):
-                    if weights[p, k] > 0:
+                    weight = weights[p, k]
+                    if weight > 0:
                         first = taps[p, k, 2]
                         other = clip[t + taps[p, k, 0], y + taps[p, k, 1], first : first + width]
                         for x in range(width):
-                            difference[x] += weights[p, k] * (other[x] - centre[x])
+                            difference[x] += weight * (other[x] - centre[x])
+                bit = codes.dtype.type(1 << p)
                 for x in range(width):
-                    codes[t, y, x] |= (difference[x] >= DARKEST_EQUAL) << p
+                    row[x] |= bit if difference[x] >= DARKEST_EQUAL else nothing
+
+
+def mapped(codes: NDArray[np.integer[Any]], bin_of: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+    """Replace codes by their bins.
+
+    Parameters
+    ----------
+    codes
+        (n, h, w) codes.
+    bin_of
+        The bin of each code, 0 to 255, such as :func:`~dstan.descriptors.blocks.uniform_bins`.
+
+    Returns
+    -------
+    (n, h, w) bins.
+    """
+    bins = np.empty(codes.shape, dtype=np.uint8)
+    _map(codes, bin_of.astype(np.uint8), bins)
+    return bins
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _map(codes: NDArray[Any], bin_of: NDArray[np.uint8], bins: NDArray[np.uint8]) -> None:
+    for t in range(codes.shape[0]):
+        for y in range(codes.shape[1]):
+            for x in range(codes.shape[2]):
+                bins[t, y, x] = bin_of[codes[t, y, x]]
