@@ -182,6 +182,7 @@ def _document(task: FoldTask, recognizer: Recognizer, predictions: str, seconds:
         "seconds": seconds,
         "history": recognizer.history_,
         "dynamics": recognizer.dynamics_,
+        "choice": recognizer.choice_,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,7 +13,15 @@ from dstan._registry import look_up
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import StreamSettings
 from dstan.recognizers import model_files
-from dstan.recognizers.contract import STREAMS, Inference, MethodSettings, Recognizer, StreamName
+from dstan.recognizers.contract import (
+    PAPER_ENDING,
+    STREAMS,
+    Fidelity,
+    Inference,
+    MethodSettings,
+    Recognizer,
+    StreamName,
+)
 from dstan.recognizers.dstan import DSTAN
 from dstan.recognizers.majority import Majority
 from dstan.recognizers.model_files import describe_model, save_model
@@ -23,7 +32,9 @@ __all__ = [
     "DSTAN",
     "LEAVES",
     "METHODS",
+    "PAPER_TRACK",
     "DSTANSettings",
+    "Fidelity",
     "Inference",
     "Majority",
     "MethodSettings",
@@ -69,6 +80,21 @@ def _streams() -> dict[str, Maker]:
 LEAVES: Mapping[str, Maker] = _streams()
 """What methods are made of; a model or a run folder may hold any of them."""
 
+_HANDCRAFTED: Mapping[str, tuple[str, str]] = {}
+"""The file and the class of each handcrafted method; they are imported when they are first made."""
+
+
+def _handcrafted(method: str, track: str) -> Maker:
+    def make(settings: MethodSettings | None = None) -> Recognizer:
+        module, kind = _HANDCRAFTED[method]
+        home = import_module(f"dstan.recognizers.{module}")
+        name = method + PAPER_ENDING * (track == "paper")
+        made: Recognizer = getattr(home, kind)(name, settings or getattr(home, track.upper()))
+        return made
+
+    return make
+
+
 METHODS: Mapping[str, Maker] = {
     "dstan": _joined("dstan"),
     "dstan-average": _joined("dstan-average", method="average"),
@@ -77,9 +103,13 @@ METHODS: Mapping[str, Maker] = {
     "dstan-basic": _joined("dstan-basic", BASIC),
     "dstan-lhfn": _joined("dstan-lhfn", LHFN),
     "dstan-lhfn-sa": _joined("dstan-lhfn-sa", LHFN_SA),
+    **{name: _handcrafted(name, "common") for name in _HANDCRAFTED},
     "majority": Majority,
 }
-"""What a user can name, in the order of every table."""
+"""What a user can name, in the order of every table; all of the common track."""
+
+PAPER_TRACK: Mapping[str, Maker] = {name + PAPER_ENDING: _handcrafted(name, "paper") for name in _HANDCRAFTED}
+"""The compared methods with the parameters and the input that were published for them."""
 
 
 def recognizer(name: str, settings: Mapping[str, Any] | None = None) -> Recognizer:
@@ -88,7 +118,7 @@ def recognizer(name: str, settings: Mapping[str, Any] | None = None) -> Recogniz
     Parameters
     ----------
     name
-        One of :data:`METHODS` or :data:`LEAVES`.
+        One of :data:`METHODS`, :data:`PAPER_TRACK` or :data:`LEAVES`.
     settings
         Nested settings that replace the method's own, such as ``{"training": {"epochs": 30}}``.
 
@@ -99,7 +129,7 @@ def recognizer(name: str, settings: Mapping[str, Any] | None = None) -> Recogniz
     ConfigError
         If a setting is unknown or out of range.
     """
-    make = LEAVES.get(name) or look_up("method", name, METHODS)
+    make = LEAVES.get(name) or look_up("method", name, {**METHODS, **PAPER_TRACK})
     made = make()
     return make(made.settings.replaced(settings)) if settings else made
 

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
@@ -25,6 +26,23 @@ from dstan.training import EpochRecord
 StreamName: TypeAlias = Literal["appearance", "flow"]
 STREAMS: tuple[StreamName, ...] = ("appearance", "flow")
 OnEpoch: TypeAlias = Callable[[StreamName, EpochRecord], None]
+
+
+PAPER_ENDING = "-paper"
+"""Ends the name of a method with the parameters and the input that were published for it."""
+
+
+class Fidelity(StrEnum):
+    """How near an implementation can be to what was published."""
+
+    EXACT = "exact"
+    """Everything that decides a number is known."""
+    MINOR = "minor choices"
+    """The formulas are known, some parameters are ours."""
+    STRUCTURE = "structure known"
+    """What follows what is known, many details are ours."""
+    REINTERPRETATION = "re-interpretation"
+    """The idea is known, the formulas are ours."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,7 @@ class Recognizer(ABC):
     """
 
     reference: ClassVar[str] = ""
+    fidelity: ClassVar[Fidelity]
 
     def __init__(self, name: str, settings: MethodSettings) -> None:
         self.name = name
@@ -69,6 +88,12 @@ class Recognizer(ABC):
         self.history_: dict[str, list[dict[str, float]]] = {}
         self.dynamics_: dict[str, dict[str, Any]] = {}
         self.trained_: dict[str, Any] = {}
+        self.choice_: dict[str, Any] = {}
+
+    @property
+    def track(self) -> str:
+        """ "paper" where parameters and input are those published for the method, "common" where they are shared."""
+        return "paper" if self.name.endswith(PAPER_ENDING) else "common"
 
     @property
     def recipe(self) -> Recipe:
@@ -261,7 +286,7 @@ class Recognizer(ABC):
             raise NotFittedError("this recogniser is not fitted", where=self.name, hint="Call fit first")
         arrays, document = self._state()
         common = {"classes": list(self.classes_), "trained": self.trained_}
-        learned = {"history": self.history_, "dynamics": self.dynamics_}
+        learned = {"history": self.history_, "dynamics": self.dynamics_, "choice": self.choice_}
         return arrays, {**common, **learned, **document}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]) -> Self:
@@ -281,7 +306,7 @@ class Recognizer(ABC):
         self._restore(arrays, document, tuple(document["classes"]))
         self.classes_ = tuple(document["classes"])
         self.history_, self.trained_ = dict(document["history"]), dict(document["trained"])
-        self.dynamics_ = dict(document.get("dynamics", {}))
+        self.dynamics_, self.choice_ = dict(document.get("dynamics", {})), dict(document.get("choice", {}))
         return self
 
     @abstractmethod
@@ -326,6 +351,20 @@ class Recognizer(ABC):
                         where=clip.clip,
                         hint="Prepare all clips with one recipe",
                     )
+
+
+def below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with a prefix and a dot, without these.
+
+    Parameters
+    ----------
+    arrays
+        By name.
+    prefix
+        What comes before the dot.
+    """
+    start = f"{prefix}."
+    return {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}
 
 
 def _indices(clips: Sequence[PreparedClip], classes: tuple[str, ...]) -> NDArray[np.int64]:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from dstan.clips import PreparedClip
 from dstan.errors import DstanError
-from dstan.fusion import LinearSVM, average
+from dstan.fusion import average
 from dstan.networks.streams import StreamOutput
-from dstan.recognizers.contract import STREAMS, Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.contract import STREAMS, Fidelity, Inference, OnEpoch, Recognizer, StreamName, below
 from dstan.recognizers.settings import DSTANSettings
 from dstan.recognizers.stream import PAPER, StreamRecognizer, stream_name
+from dstan.svm import SVM
 
 
 class DSTAN(Recognizer):
@@ -32,6 +33,7 @@ class DSTAN(Recognizer):
 
     settings: DSTANSettings
     reference: ClassVar[str] = PAPER
+    fidelity: ClassVar[Fidelity] = Fidelity.STRUCTURE
 
     def __init__(self, settings: DSTANSettings | None = None, name: str = "dstan") -> None:
         super().__init__(name, settings or DSTANSettings())
@@ -40,7 +42,7 @@ class DSTAN(Recognizer):
         super()._forget()
         self.parts = self.components()
         fusion = self.settings.fusion
-        self.svm = LinearSVM(fusion.C, standardise=fusion.standardise)
+        self.svm = SVM.linear(fusion.C, standardise=fusion.standardise)
 
     @property
     def description(self) -> str:
@@ -119,11 +121,5 @@ class DSTAN(Recognizer):
         self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any], classes: tuple[str, ...]
     ) -> None:
         for part in self.parts:
-            part.restore(_below(arrays, part.stream), document["streams"][part.stream])
-        self.svm.arrays = _below(arrays, "svm")
-
-
-def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays whose names begin with a prefix, without it."""
-    start = f"{prefix}."
-    return {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}
+            part.restore(below(arrays, part.stream), document["streams"][part.stream])
+        self.svm.arrays = below(arrays, "svm")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.clips import PreparedClip
-from dstan.recognizers.contract import Inference, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.contract import Fidelity, Inference, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.settings import DSTANSettings
 
 
@@ -21,6 +21,8 @@ class Majority(Recognizer):
     settings
         Only the recipe counts, so that the same clips are compared; the other groups are accepted and ignored.
     """
+
+    fidelity: ClassVar[Fidelity] = Fidelity.EXACT
 
     def __init__(self, settings: DSTANSettings | None = None) -> None:
         super().__init__("majority", DSTANSettings(recipe=(settings or DSTANSettings()).recipe))

@@ -20,7 +20,7 @@ from dstan.errors import NotFittedError, ShapeError
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamOutput, StreamSettings
 from dstan.preprocessing.strain import strain_magnitude
-from dstan.recognizers.contract import Inference, MethodSettings, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.contract import Fidelity, Inference, MethodSettings, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.settings import DSTANSettings
 from dstan.training import TrainingData, choose_epochs, fit_network
 from dstan.training.data import LARGEST
@@ -49,6 +49,7 @@ class StreamRecognizer(Recognizer):
 
     settings: DSTANSettings
     reference: ClassVar[str] = PAPER + ", sections 2.2 to 2.5"
+    fidelity: ClassVar[Fidelity] = Fidelity.STRUCTURE
 
     def __init__(self, name: str, stream: StreamName, settings: DSTANSettings) -> None:
         self.stream: StreamName = stream
