@@ -80,7 +80,14 @@ def _streams() -> dict[str, Maker]:
 LEAVES: Mapping[str, Maker] = _streams()
 """What methods are made of; a model or a run folder may hold any of them."""
 
-_HANDCRAFTED: Mapping[str, tuple[str, str]] = {}
+_HANDCRAFTED: Mapping[str, tuple[str, str]] = {
+    "lbp-top": ("lbp_top", "LBPTOP"),
+    "lbp-sip": ("lbp_sip", "LBPSIP"),
+    "stlbp-ip": ("stlbp_ip", "STLBPIP"),
+    "lcbp": ("lcbp", "LCBP"),
+    "fdm": ("fdm", "FDM"),
+    "bi-woof": ("bi_woof", "BiWOOF"),
+}
 """The file and the class of each handcrafted method; they are imported when they are first made."""
 
 

@@ -105,6 +105,10 @@ class DSTAN(Recognizer):
         features = self._joined(seen)
         return Inference(self.svm.predict(features), self.svm.predict_proba(features), attention)
 
+    def _check(self, clips: Sequence[PreparedClip]) -> None:
+        for part in self.parts:
+            part._check(clips)
+
     def _joined(self, seen: Sequence[Sequence[StreamOutput]]) -> NDArray[np.float64]:
         """Return the features of all streams side by side: f(p, q) of equation 9."""
         return np.concatenate([part.features(outputs) for part, outputs in zip(self.parts, seen, strict=True)], axis=1)
