@@ -113,16 +113,17 @@ def _plain_68() -> NDArray[np.float64]:
     around = np.linspace(np.pi, 0, 17)
     jaw = np.stack([0.5 + 0.42 * np.cos(around), 0.38 + 0.55 * np.sin(around)], 1)
     brow = np.stack([np.linspace(0, 1, 5), -0.05 * np.sin(np.linspace(0, np.pi, 5))], 1)
-    brows = [brow * (0.25, 1) + (0.16, 0.25), brow * (0.25, 1) + (0.59, 0.25)]
+    brows = [brow * (0.25, 1) + np.array(start) for start in ((0.16, 0.25), (0.59, 0.25))]
     bridge = np.stack([np.full(4, 0.5), np.linspace(0.33, 0.52, 4)], 1)
     base = np.stack([np.linspace(0.42, 0.58, 5), 0.58 + 0.02 * np.sin(np.linspace(0, np.pi, 5))], 1)
     lids = np.linspace(np.pi, -np.pi, 7)[:6]
     eye = np.stack([0.06 * np.cos(lids), -0.025 * np.sin(lids)], 1)
+    eyes = [eye + np.array(middle) for middle in ((0.3, 0.35), (0.7, 0.35))]
     lips = np.linspace(np.pi, -np.pi, 13)[:12]
     outer = np.stack([0.5 + 0.14 * np.cos(lips), 0.73 - 0.06 * np.sin(lips)], 1)
     inside = np.linspace(np.pi, -np.pi, 9)[:8]
     inner = np.stack([0.5 + 0.1 * np.cos(inside), 0.73 - 0.02 * np.sin(inside)], 1)
-    return np.concatenate([jaw, *brows, bridge, base, eye + (0.3, 0.35), eye + (0.7, 0.35), outer, inner])
+    return np.concatenate([jaw, *brows, bridge, base, *eyes, outer, inner])
 
 
 PLAIN_68 = _plain_68()
@@ -149,9 +150,7 @@ def draw_one(
     return replace(made, landmarks=face_points(size))
 
 
-def draw(
-    name: str, n: int = 7, *, seed: int = 0, labels: Sequence[str] = CLASSES, **shape: Any
-) -> list[PreparedClip]:
+def draw(name: str, n: int = 7, *, seed: int = 0, labels: Sequence[str] = CLASSES, **shape: Any) -> list[PreparedClip]:
     """Draw clips of two subjects in turn, and the last of a third who has no other."""
     return [
         draw_one(
