@@ -199,7 +199,7 @@ class PreparedClip:
     Raises
     ------
     ShapeError
-        If both streams are absent, or an array has the wrong shape or holds NaN.
+        If both streams are absent, or an array has the wrong shape or holds NaN; only landmarks may.
     """
 
     clip: Clip
@@ -220,6 +220,8 @@ class PreparedClip:
                 object.__setattr__(self, name, np.ascontiguousarray(array, dtype=np.float32))
         if self.flow is not None and self.flow.shape[1] != 2:
             raise ShapeError(f"flow must be (T, 2, H, W), not {self.flow.shape}", where=self.clip)
+        if self.landmarks is not None:
+            object.__setattr__(self, "landmarks", _checked_points(self.landmarks, self.clip))
 
     @property
     def label(self) -> str | None:
@@ -232,6 +234,7 @@ class PreparedClip:
         *,
         appearance: NDArray[np.float32] | None = None,
         flow: NDArray[np.float32] | None = None,
+        landmarks: NDArray[np.float32] | None = None,
         label: str | None = None,
         subject: str = "subject",
         clip_id: str = "clip",
@@ -245,11 +248,19 @@ class PreparedClip:
             (T, H, W) grey frames in [0, 255].
         flow
             (T, 2, H, W) displacement in pixels.
+        landmarks
+            (468, 2) points of MediaPipe's face mesh in the first frame, pixels (x, y), NaN where unknown. Of the 68
+            points of the iBUG scheme, point k is at ``MESH_TO_68[k]`` (:mod:`dstan.preprocessing.landmarks`).
         label, subject, clip_id, corpus
             What evaluation groups and joins by; ``(corpus, subject, clip_id)`` must be unique among the clips used.
+
+        Raises
+        ------
+        ShapeError
+            If both streams are absent, or an array has the wrong shape or holds NaN; only landmarks may.
         """
         clip = Clip(corpus=corpus, subject=subject, clip_id=clip_id, path=Path(), label=label)
-        return cls(clip=clip, appearance=appearance, flow=flow)
+        return cls(clip=clip, appearance=appearance, flow=flow, landmarks=landmarks)
 
     def save(self, path: Path) -> None:
         """Write one safetensors file atomically; the clip itself is not stored, only its arrays and ``done``."""
@@ -280,3 +291,18 @@ class PreparedClip:
                 f"damaged prepared file: {error}", where=path, hint="Delete it and prepare again"
             ) from error
         return cls(clip=clip, done=done, **arrays)
+
+
+def _checked_points(points: Any, clip: Clip) -> NDArray[np.float32]:
+    """Return mesh points as float32 after a look at them; NaN stands for an unknown one."""
+    numeric = isinstance(points, np.ndarray) and np.issubdtype(points.dtype, np.number)
+    if not numeric or points.shape != (468, 2):
+        what = f"of shape {points.shape}" if numeric else type(points).__name__
+        raise ShapeError(
+            f"landmarks must be an array of 468 points (x, y), not {what}",
+            where=clip,
+            hint="Put 68 points into one of NaN: points[list(MESH_TO_68)] = mine (dstan.preprocessing.landmarks)",
+        )
+    if np.isinf(points).any():
+        raise ShapeError("landmarks hold infinity", where=clip, hint="An unknown point is NaN")
+    return np.ascontiguousarray(points, dtype=np.float32)

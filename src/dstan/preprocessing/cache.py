@@ -172,7 +172,7 @@ class Cache:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _entry(self, stage: str, digest: str, clip: Clip, recipe: Recipe, more: list[Any]) -> Path:
-        identity = digest_of([FORMAT, *identity_of(clip), identity_of_truth(clip, recipe), *more])
+        identity = digest_of([FORMAT, *identity_of(clip), identity_of_truth(clip, recipe, stage), *more])
         return self.root / stage / digest / owner_of(clip) / f"{identity}.safetensors"
 
 

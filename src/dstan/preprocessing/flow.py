@@ -16,6 +16,9 @@ from dstan.arrays import check_array
 from dstan.errors import MissingDependencyError, ShapeError
 from dstan.preprocessing._opencv import opencv
 
+_RLOF_SMALLEST = 40
+"""Pixels: on less, OpenCV 4.11's estimate fails or never ends."""
+
 
 def farneback(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Estimate flow by polynomial expansion: fast, and it keeps the amplitude of subtle motion.
@@ -49,14 +52,8 @@ def tvl1(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.
     ----------
     .. [1] C. Zach, T. Pock, H. Bischof, "A duality based approach for realtime TV-L1 optical flow", DAGM 2007.
     """
-    cv2 = opencv()
-    if not hasattr(cv2, "optflow"):
-        raise MissingDependencyError(
-            "TV-L1 flow is in OpenCV's contributed modules, which this build lacks",
-            hint="pip install opencv-contrib-python==4.11.0.86, or use --set recipe.flow=farneback",
-        )
     scaled = [np.clip(image / np.float32(255), 0, 1) for image in (first, second)]
-    return _field(cv2.optflow.DualTVL1OpticalFlow_create().calc(*scaled, None))
+    return _field(_contributed("TV-L1").DualTVL1OpticalFlow_create().calc(*scaled, None))
 
 
 def dis(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -72,15 +69,48 @@ def dis(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.f
     .. [1] T. Kroeger et al., "Fast optical flow using dense inverse search", ECCV 2016.
     """
     cv2 = opencv()
-    rounded = [np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in (first, second)]
-    return _field(cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*rounded, None))
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return _field(dis.calc(_whole_levels(first), _whole_levels(second), None))
+
+
+def rlof(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Estimate flow by robust local optical flow: quiet, slow, works on whole grey levels.
+
+    Points on a grid of 6 px are followed both ways; the others take what the nearest of them have, nearness being
+    measured along the picture (OpenCV's geodesic interpolation: its default, EPIC, takes away more of subtle motion,
+    and never ends where fewer than 128 points are followed).
+
+    Parameters
+    ----------
+    first, second
+        (H, W) grey, in [0, 255], at least 40 x 40.
+
+    Raises
+    ------
+    ShapeError
+        If the images are smaller.
+    MissingDependencyError
+        If OpenCV was built without its contributed modules.
+
+    References
+    ----------
+    .. [1] T. Senst, V. Eiselein, T. Sikora, "Robust local optical flow for feature tracking", IEEE TCSVT 22(9), 2012.
+    """
+    for name, image in (("first", first), ("second", second)):
+        check_array(name, image, ndim=2, smallest=_RLOF_SMALLEST)
+    optflow = _contributed("RLOF")
+    estimator = optflow.DenseRLOFOpticalFlow_create(interp_type=optflow.INTERP_GEO)
+    coloured = [opencv().merge([_whole_levels(image)] * 3) for image in (first, second)]  # it takes nothing else
+    return _field(estimator.calc(*coloured, None))
 
 
 ALGORITHMS: dict[str, Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]] = {
     "farneback": farneback,
     "tvl1": tvl1,
     "dis": dis,
+    "rlof": rlof,
 }
+"""Every algorithm by its name."""
 
 
 def compute_flow(
@@ -93,7 +123,7 @@ def compute_flow(
     first, second
         (H, W) grey of one size, in [0, 255].
     algorithm
-        ``farneback``, ``tvl1`` or ``dis``.
+        One of :data:`ALGORITHMS`.
 
     Returns
     -------
@@ -126,7 +156,7 @@ def flow_sequence(frames: NDArray[np.float32], pairs: str, algorithm: str = "far
     pairs
         ``adjacent``: from each frame to the next; ``onset``: from the first frame to each of the others.
     algorithm
-        ``farneback``, ``tvl1`` or ``dis``.
+        One of :data:`ALGORITHMS`.
 
     Returns
     -------
@@ -162,6 +192,21 @@ def resize_flow(field: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[n
     smaller = shape[0] * shape[1] < height * width
     resized = cv2.resize(field, shape[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return _field(resized * np.array([shape[1] / width, shape[0] / height], dtype=np.float32))
+
+
+def _contributed(what: str) -> Any:
+    """Return OpenCV's contributed modules of flow."""
+    cv2 = opencv()
+    if not hasattr(cv2, "optflow"):
+        raise MissingDependencyError(
+            f"{what} flow is in OpenCV's contributed modules, which this build lacks",
+            hint="pip install opencv-contrib-python==4.11.0.86, or use --set recipe.flow=farneback",
+        )
+    return cv2.optflow
+
+
+def _whole_levels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 def _grey(image: NDArray[Any]) -> NDArray[np.float32]:

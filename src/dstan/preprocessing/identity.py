@@ -10,7 +10,7 @@ from dstan.config import digest_of
 from dstan.errors import FrameError
 from dstan.preprocessing.landmark_files import landmark_file
 from dstan.preprocessing.landmarks import truth_path
-from dstan.preprocessing.recipe import FITTED, Recipe
+from dstan.preprocessing.recipe import FITTED, READ, Recipe
 from dstan.video import check_range, list_images
 
 
@@ -31,9 +31,18 @@ def identity_of(clip: Clip) -> list[Any]:
     return [*about, [[name, *_stamp(clip, clip.path / name)] for name in files[clip.onset or 0 : stop]]]
 
 
-def identity_of_truth(clip: Clip, recipe: Recipe) -> list[Any]:
-    """Return what tells the landmarks that a recipe reads from a file from others: the user's, or synthesis's."""
-    if recipe.alignment not in FITTED or clip.cropped or recipe.landmarks not in ("truth", "file"):
+def identity_of_truth(clip: Clip, recipe: Recipe, stage: str) -> list[Any]:
+    """Return what tells the landmarks that a stage reads from a file from others: the user's, or synthesis's.
+
+    Parameters
+    ----------
+    clip, recipe
+        The clip and its recipe.
+    stage
+        ``aligned`` reads them where the face is fitted to the template, ``prepared`` also where points are asked for.
+    """
+    fitted = recipe.alignment in FITTED and not clip.cropped
+    if recipe.landmarks not in READ or not (fitted or (recipe.face_points and stage == "prepared")):
         return []
     if recipe.landmarks == "truth":
         return _stamp(clip, truth_path(clip))

@@ -22,11 +22,13 @@ from dstan.errors import ClipError, FaceError, FrameError, naming
 from dstan.preprocessing._opencv import to_half
 from dstan.preprocessing.alignment import FIRST_FRAMES, first_face, fit_first_frames, stretch, transform, warp
 from dstan.preprocessing.apex import find_apex
+from dstan.preprocessing.crop_points import points_in_crop
 from dstan.preprocessing.flow import flow_sequence
 from dstan.preprocessing.landmarks import LandmarkSource, landmark_source
 from dstan.preprocessing.magnification import magnify
-from dstan.preprocessing.recipe import FITTED, Recipe
+from dstan.preprocessing.recipe import FITTED, READ, Recipe
 from dstan.preprocessing.residual import bridge, follow, head_motion, measure, steady, to_square, warn_of_motion
+from dstan.preprocessing.texture import texture_part
 from dstan.preprocessing.tim import average, interpolate, interpolate_times, mix, pick, tim_matrix
 from dstan.preprocessing.tracking import Motion, undo
 from dstan.video import Frame, check_range, read_clip
@@ -120,8 +122,7 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
     if how in FITTED:
         matrix, landmarks, faces = _fit(clip, recipe, source)
         done |= {"landmarks": recipe.landmarks, "faces": faces}
-        if faces > 1:
-            warnings.append(f"{faces} faces in view: the largest was used")
+        warnings += _several(faces)
     else:
         first = next(read_clip(clip))
         matrix = stretch(first.pixels.shape[:2], recipe.shape)
@@ -151,6 +152,8 @@ def align_clip(clip: Clip, recipe: Recipe, source: LandmarkSource | None = None)
 def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
     """Find the apex of aligned frames, magnify them if asked, interpolate them in time and estimate their flow.
 
+    Landmarks that alignment had no need of are found first, where ``recipe.face_points`` asks for them.
+
     Appearance is TIM to ``recipe.steps`` frames. Flow needs a frame more than there are fields, so it is estimated on
     TIM to ``recipe.steps + 1`` frames, a clip of one frame being repeated. Pairs ``onset-apex`` make one field, from
     the first aligned frame to that of the apex, which no TIM touches. In either case the frames that flow sees are
@@ -171,11 +174,13 @@ def derive(aligned: Aligned, clip: Clip, recipe: Recipe) -> PreparedClip:
     AnnotationRangeError
         If the annotated apex is wanted and is not among the frames.
     ClipError
-        If frames of unknown times are to be magnified in a band in Hz.
+        If frames of unknown times are to be magnified in a band in Hz, or points are asked for and no face is found.
+    MissingDependencyError
+        If OpenCV or MediaPipe is needed and cannot be imported.
     """
     template = aligned.done["alignment"] in FITTED
     policy, apex = find_apex(aligned.frames, clip, recipe.apex, template=template)
-    aligned = _magnified(aligned, clip, recipe)
+    aligned = _magnified(_pointed(aligned, clip, recipe), clip, recipe)
     flow, flow_times = _flow(aligned, apex, recipe)
     return PreparedClip(
         clip=clip,
@@ -200,6 +205,21 @@ def _unaveraged(aligned: Aligned, recipe: Recipe) -> list[str]:
     return ["its frame rate is unknown: flow is taken between single frames, none of them averaged"]
 
 
+def _pointed(aligned: Aligned, clip: Clip, recipe: Recipe) -> Aligned:
+    """Add the landmarks that a recipe asks for, where alignment did without."""
+    if not recipe.face_points or aligned.landmarks is not None:
+        return aligned
+    matrix, reads = np.array(aligned.done["matrix"]), recipe.landmarks in READ
+    points, faces = points_in_crop(aligned.frames, matrix, clip, _source(recipe), reads=reads)
+    warnings = [*aligned.done["warnings"], *_several(faces)]
+    done = {**aligned.done, "landmarks": recipe.landmarks, "faces": faces, "warnings": warnings}
+    return replace(aligned, landmarks=points, done=done)
+
+
+def _several(faces: int) -> list[str]:
+    return [f"{faces} faces in view: the largest was used"] if faces > 1 else []
+
+
 def _magnified(aligned: Aligned, clip: Clip, recipe: Recipe) -> Aligned:
     """Magnify before time is resampled: the filter needs the clip's own rate."""
     in_hz = recipe.magnification_band == "hz"
@@ -221,6 +241,7 @@ def _flow(aligned: Aligned, apex: int, recipe: Recipe) -> tuple[NDArray[np.float
     if times is not None:
         weights = average(weights, times, recipe.temporal_average)
     frames = np.clip(mix(aligned.frames, weights), 0, 255)
+    frames = texture_part(frames) if recipe.texture else frames
     fields = flow_sequence(frames, "onset" if alone else recipe.pairs, recipe.flow)
     if times is None:
         return fields, None

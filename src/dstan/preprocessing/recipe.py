@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dstan.config import Settings, digest_of, setting
+from dstan.errors import ConfigError
 
 FITTED = ("rigid_first_frame", "rigid_residual")
 """The alignments that find the face and fit it to the template."""
+READ = ("file", "truth")
+"""The sources of landmarks that read them, in pixels of the frames as they are on disk."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class Recipe(Settings):
     landmark_folder: str = setting(
         "", "Folder of your own files of landmarks; where empty, each lies beside its folder of images or its video."
     )
+    face_points: bool = setting(
+        False,
+        "Landmarks are found also where alignment does not need them: descriptors of regions of the face do.",
+    )
     magnification: float = setting(
         0.0, "Eulerian magnification of the aligned frames: how many times motion is added; 0 for none.", low=0, high=50
     )
@@ -43,7 +50,10 @@ class Recipe(Settings):
         "What is magnified: .8 to 8 Hz at any frame rate, or what the fixed filter of the papers passes.",
         choices=("hz", "paper"),
     )
-    flow: str = setting("farneback", "Optical flow algorithm.", choices=("farneback", "tvl1", "dis"))
+    flow: str = setting("farneback", "Optical flow algorithm.", choices=("farneback", "tvl1", "dis", "rlof"))
+    texture: bool = setting(
+        False, "Flow is estimated on the texture of the frames, without their shadows and large smooth shapes."
+    )
     temporal_average: float = setting(
         0.03,
         "Flow is taken between averages of neighbouring frames: seconds at which a neighbour's weight has fallen to 0; "
@@ -62,6 +72,14 @@ class Recipe(Settings):
         "the middle between onset and offset.",
         choices=("annotated", "estimated", "midpoint"),
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.face_points and self.landmarks == "cascade":
+            raise ConfigError(
+                "landmarks=cascade finds a box and no points of the face, which face_points=true asks for",
+                hint="Use --set recipe.landmarks=mediapipe, or a method that needs no points",
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
