@@ -60,6 +60,17 @@ def test_arrays_alone_make_a_prepared_clip() -> None:
     assert made.flow.dtype == np.float32
 
 
+def test_landmarks_are_kept_with_what_is_unknown_of_them(tmp_path: Path) -> None:
+    points = np.arange(936.0).reshape(468, 2)
+    points[3] = np.nan
+    made = PreparedClip.from_arrays(flow=np.zeros((1, 2, 32, 40)), landmarks=points)
+    assert made.landmarks is not None
+    assert made.landmarks.dtype == np.float32
+    np.testing.assert_array_equal(made.landmarks, points)
+    made.save(tmp_path / "x.safetensors")
+    np.testing.assert_array_equal(PreparedClip.load(tmp_path / "x.safetensors", made.clip).landmarks, points)
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -68,6 +79,9 @@ def test_arrays_alone_make_a_prepared_clip() -> None:
         ({"flow": np.zeros((3, 3, 8, 8))}, r"\(T, 2, H, W\)"),
         ({"appearance": np.full((1, 8, 8), np.nan)}, "NaN"),
         ({"appearance": np.zeros((0, 8, 8))}, "empty"),
+        ({"appearance": np.zeros((1, 8, 8)), "landmarks": np.zeros((68, 2))}, r"468 points .* \(68, 2\).*MESH_TO_68"),
+        ({"appearance": np.zeros((1, 8, 8)), "landmarks": [(1, 2)] * 468}, "468 points .* not list"),
+        ({"appearance": np.zeros((1, 8, 8)), "landmarks": np.full((468, 2), np.inf)}, "infinity"),
     ],
 )
 def test_wrong_arrays_are_refused(arrays: dict[str, np.ndarray], message: str) -> None:

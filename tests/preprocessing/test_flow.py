@@ -39,18 +39,19 @@ def test_translation_right_and_down_is_positive(algorithm, dx, dy):
     assert np.allclose(mean_flow(field), [dx, dy], atol=0.05)
 
 
-@pytest.mark.parametrize("algorithm", ["farneback", "tvl1"])
+@pytest.mark.parametrize("algorithm", ["farneback", "tvl1", "rlof"])
 def test_backwards_is_the_opposite(algorithm):
     first, second = texture(), texture(0.7, 0.4)
     there, back = compute_flow(first, second, algorithm), compute_flow(second, first, algorithm)
     assert np.abs(mean_flow(there + back)).max() < 0.05
 
 
-def test_mirrored_images_have_mirrored_flow():
+@pytest.mark.parametrize(("algorithm", "most"), [("farneback", 0.05), ("rlof", 0.1)])
+def test_mirrored_images_have_mirrored_flow(algorithm, most):
     first, second = texture(), texture(0.8, 0.3)
-    field = compute_flow(first, second)[:, ::-1] * [-1, 1]
-    mirrored = compute_flow(first[:, ::-1], second[:, ::-1])
-    assert np.abs(field - mirrored)[INSIDE].max() < 0.05
+    field = compute_flow(first, second, algorithm)[:, ::-1] * [-1, 1]
+    mirrored = compute_flow(first[:, ::-1], second[:, ::-1], algorithm)
+    assert np.abs(field - mirrored)[INSIDE].max() < most
 
 
 def test_farneback_keeps_what_rounding_to_grey_levels_would_lose():
@@ -93,7 +94,30 @@ def test_what_cannot_be_compared_is_an_error():
         compute_flow(texture(), texture(), "farnebeck")
 
 
-def test_a_build_without_contrib_says_what_to_do(monkeypatch):
+@pytest.mark.parametrize(("estimate", "name"), [(flow_module.tvl1, "TV-L1"), (flow_module.rlof, "RLOF")])
+def test_a_build_without_contrib_says_what_to_do(monkeypatch, estimate, name):
     monkeypatch.delattr(cv2, "optflow")
-    with pytest.raises(MissingDependencyError, match="opencv-contrib-python"):
-        flow_module.tvl1(texture(), texture())
+    with pytest.raises(MissingDependencyError, match=f"{name} .*opencv-contrib-python"):
+        estimate(texture(), texture())
+
+
+def test_rlof_has_the_same_bits_whatever_the_threads():
+    before, fields = cv2.getNumThreads(), []
+    for threads, seed in ((1, 1), (3, 2), (1, 3)):
+        cv2.setNumThreads(threads)
+        cv2.setRNGSeed(seed)
+        fields.append(compute_flow(texture(), texture(0.7, 0.4), "rlof"))
+    cv2.setNumThreads(before)
+    assert (fields[0] == fields[1]).all()
+    assert (fields[0] == fields[2]).all()
+
+
+def test_rlof_ends_where_nothing_can_be_followed():
+    noise = np.random.default_rng(0).uniform(0, 255, (2, 40, 200)).astype(np.float32)
+    for first, second in ((noise[0], noise[1]), (np.zeros_like(noise[0]), noise[0]), (noise[0] * 0, noise[1] * 0 + 9)):
+        assert np.isfinite(compute_flow(first, second, "rlof")).all()
+
+
+def test_images_too_small_for_rlof_are_an_error():
+    with pytest.raises(ShapeError, match=r"39 x 60, but at least 40 x 40 .*recipe\.size=64"):
+        compute_flow(texture(shape=(39, 60)), texture(1, shape=(39, 60)), "rlof")

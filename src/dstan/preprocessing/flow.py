@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan._engine import single_thread
 from dstan._registry import look_up
 from dstan.arrays import check_array
 from dstan.errors import MissingDependencyError, ShapeError
@@ -101,7 +102,8 @@ def rlof(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.
     optflow = _contributed("RLOF")
     estimator = optflow.DenseRLOFOpticalFlow_create(interp_type=optflow.INTERP_GEO)
     coloured = [opencv().merge([_whole_levels(image)] * 3) for image in (first, second)]  # it takes nothing else
-    return _field(estimator.calc(*coloured, None))
+    with single_thread():  # its numbers depend on how the work is divided
+        return _field(estimator.calc(*coloured, None))
 
 
 ALGORITHMS: dict[str, Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]] = {

@@ -223,8 +223,8 @@ def _face_mesh() -> Any:
     except ImportError as error:
         raise MissingDependencyError(
             f"MediaPipe cannot be imported: {error}",
-            hint="pip install mediapipe==0.10.21, or use --set recipe.alignment=none, or, for a synthetic corpus, "
-            "--set recipe.landmarks=truth",
+            hint="pip install mediapipe==0.10.21, or use --set recipe.alignment=none where no points are asked for "
+            "(recipe.face_points), or, for a synthetic corpus, --set recipe.landmarks=truth",
         ) from error
     return FaceMesh
 
