@@ -228,14 +228,14 @@ def test_notes_of_the_input_are_in_the_run_and_follow_it(on_disk: ClipSet, tmp_p
 def test_the_command_shows_each_corpus_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
     methods = [Nearest(), Majority()]
     results = evaluate(methods, _three(), classes=CLASSES, protocol="cde", workers=0)
-    show_results(results)
+    show_results(results, methods)
     lines = capsys.readouterr().out.splitlines()
     part = results["nearest"].per_corpus["b"]
     (row,) = [line.split() for line in lines if line.split()[:2] == ["nearest", "b"]]
     assert row[2] == "9"
     assert {f"{part.scores['uf1']:.3f}", f"{part.scores['uar']:.3f}"} <= set(row)
     assert sum(line.split()[:1] == ["majority"] for line in lines) == 4
-    show_results(evaluate(methods, make_clips(), classes=CLASSES, workers=0))
+    show_results(evaluate(methods, make_clips(), classes=CLASSES, workers=0), methods)
     assert "corpus" not in capsys.readouterr().out
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dstan.evaluation.standing import Standing
 from dstan.recognizers import recognizer
 from dstan.reproduce.targets import TASKS
 from dstan.tasks import TASKS as KNOWN
@@ -48,7 +49,10 @@ def write_run(
         with (place / method / "predictions.csv").open("w", newline="") as file:
             csv.writer(file).writerows([head, *rows])
         (place / method / "metrics.json").write_text("{}")
-    about = {name: {"settings": recognizer(name, overrides).settings.to_dict(), "components": []} for name in methods}
+    made = [recognizer(name, overrides) for name in methods]
+    about = {
+        one.name: {**Standing.of(one).to_dict(), "settings": one.settings.to_dict(), "components": []} for one in made
+    }
     document = {
         "corpus": corpus,
         "synthetic": False,

@@ -1,5 +1,6 @@
 """Tables 1 to 4 from runs written by hand: the paper's figure, ours, the difference, and what stands below."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,10 @@ from reproduce_fakes import SKILL, write_run
 
 from dstan.evaluation import load_run
 from dstan.reports.published import COMPARED
-from dstan.reports.text import MINUS
+from dstan.reports.text import MINUS, NOTHING
 from dstan.reproduce.pages import left_out, sheets_for
 from dstan.reproduce.runs import Measured, read_measured
-from dstan.reproduce.sheet import NOTHING, Sheet
+from dstan.reproduce.sheet import Sheet
 from dstan.reproduce.targets import TARGETS
 
 MODULES = {"dstan-basic": 0.3, "dstan-lhfn": 0.4, "dstan-lhfn-sa": 0.5}
@@ -21,8 +22,8 @@ def measured(out: Path, *corpora: str) -> list[Measured]:
     return [one for corpus in corpora if (one := read_measured(out, corpus)) is not None]
 
 
-def table(name: str, runs: list[Measured]) -> Sheet:
-    (sheet,) = sheets_for(TARGETS[name], runs)
+def table(name: str, runs: list[Measured], track: str = "common") -> Sheet:
+    (sheet,) = sheets_for(TARGETS[name], runs, track)
     return sheet
 
 
@@ -34,7 +35,7 @@ def test_a_row_holds_the_papers_figure_ours_and_the_difference(tmp_path):
     values = [one["accuracy"] for one in scores]
     ours = f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f} [{low:.2f}, {high:.2f}]"
     difference = f"{np.mean(values) - 0.752:+.3f}".replace("-", MINUS)
-    assert row[:5] == ("CASME II", "DSTAN", "0.752", ours, difference)
+    assert row[:6] == ("CASME II", "DSTAN", "structure known", "0.752", ours, difference)
     (record,) = [one for one in sheet.records if (one["method"], one["score"]) == ("dstan", "accuracy")]
     assert record["difference"] == pytest.approx(record["ours"] - record["paper"])
     assert (record["faces"], record["seeds"], record["people"]) == ("filmed", 2, 4)
@@ -59,7 +60,7 @@ def test_table_1_shows_every_data_set_and_the_baseline_without_a_figure_of_the_p
         ("SMIC", "commonest class"),
     ]
     assert len(sheet.rows) == 12
-    assert all(row[2] == NOTHING and row[3] != NOTHING for row in sheet.rows if row[1] == "commonest class")
+    assert all(row[3] == NOTHING and row[4] != NOTHING for row in sheet.rows if row[1] == "commonest class")
     assert not sheet.synthetic
     assert "SYNTHETIC" not in sheet.title + " ".join(sheet.caption)
 
@@ -69,8 +70,8 @@ def test_table_2_is_about_casme_2_alone(tmp_path):
         write_run(tmp_path, corpus, {**SKILL, **MODULES})
     sheet = table("table2", measured(tmp_path, "casme", "casme2"))
     assert {row[0] for row in sheet.rows} == {"CASME II"}
-    assert [row[2] for row in sheet.rows] == ["0.655", "0.671", "0.711", "0.752", NOTHING]
-    assert [row[5] for row in sheet.rows] == ["0.637", "0.654", "0.690", "0.728", NOTHING]
+    assert [row[3] for row in sheet.rows] == ["0.655", "0.671", "0.711", "0.752", NOTHING]
+    assert [row[6] for row in sheet.rows] == ["0.637", "0.654", "0.690", "0.728", NOTHING]
     assert sheets_for(TARGETS["table2"], measured(tmp_path, "casme")) == []
 
 
@@ -105,12 +106,60 @@ def test_a_compared_method_is_shown_from_a_run_of_its_own_once_there_is_one(tmp_
     run_json = own / "run.json"
     run_json.write_text(run_json.read_text().replace('"majority"', '"mdmo"'))
     after = table("table4", measured(tmp_path, "casme2"))
-    was, now = ({row[1]: row[3] for row in sheet.rows} for sheet in (before, after))
+    was, now = ({row[1]: row[4] for row in sheet.rows} for sheet in (before, after))
     assert was["MDMO"] == NOTHING
     assert now["MDMO"] != NOTHING
     assert {name for name in was if was[name] != now[name]} == {"MDMO"}
     (record,) = [one for one in after.records if (one["method"], one["score"]) == ("mdmo", "accuracy")]
     assert (record["people"], record["paper"]) == (3, 0.52)
+
+
+def test_published_settings_follow_as_rows_of_their_own_that_are_not_ranked(tmp_path):
+    write_run(tmp_path, "casme2")
+    for name in ("lcbp", "lcbp-paper"):
+        write_run(tmp_path, "casme2", {name: 0.5}, folder=f"casme2-{name}")
+    runs = measured(tmp_path, "casme2")
+    sheet = table("table4", runs, "both")
+    names = [row[1] for row in sheet.rows]
+    assert names.index("LCBP (re-interpretation)") < names.index("DSTAN") < names.index("LBP-TOP, published settings")
+    rows = {row[1]: row for row in sheet.rows}
+    for name in ("LCBP (re-interpretation)", "LCBP (re-interpretation), published settings"):
+        assert rows[name][2:4] == ("re-interpretation", "0.70")
+        assert rows[name][4] != NOTHING
+    tracks = {one["method"]: (one["fidelity"], one["track"]) for one in sheet.records}
+    assert tracks["lcbp-paper"] == ("re-interpretation", "paper")
+    assert tracks["lbp-top"] == ("exact", "common")
+    assert tracks["cnn-lstm"] == ("", "common")
+    caption = " ".join(sheet.caption)
+    assert "170 x 140 pixels, 10 steps: LCBP" in caption
+    assert "224 x 224 pixels, 9 steps: DSTAN" in caption
+    assert "and is not ranked" in caption
+    assert "re-interpretation (the idea is published; the formulas are ours" in caption
+    only = [row[1] for row in table("table4", runs, "paper").rows]
+    assert "LCBP (re-interpretation)" not in only
+    assert only[-2:] == ["DSTAN", "commonest class"]
+
+
+def test_a_changed_setting_is_told_with_the_value_of_the_method_that_has_another(tmp_path):
+    settings = {"recipe": {"size": 64}}
+    write_run(tmp_path, "casme2", overrides=settings)
+    write_run(tmp_path, "casme2", {"lbp-top-paper": 0.5}, folder="casme2-lbp-top-paper", overrides=settings)
+    (sentence,) = [
+        text for text in table("table4", measured(tmp_path, "casme2"), "both").caption if text.startswith("CASME II")
+    ]
+    assert "recipe.size = 64 (paper: 224)" in sentence
+    assert "recipe.size = 64 (LBP-TOP, published: 170, 140)" in sentence
+
+
+def test_an_older_run_that_does_not_tell_of_fidelity_is_still_shown(tmp_path):
+    place = write_run(tmp_path, "casme2")
+    document = json.loads((place / "run.json").read_text())
+    for about in document["methods"].values():
+        del about["fidelity"], about["track"]
+    (place / "run.json").write_text(json.dumps(document))
+    rows = {row[1]: row for row in table("table1", measured(tmp_path, "casme2")).rows}
+    assert rows["DSTAN"][2] == NOTHING
+    assert rows["DSTAN"][4] != NOTHING
 
 
 def test_a_table_of_methods_that_were_not_run_says_so(tmp_path):
@@ -119,7 +168,12 @@ def test_a_table_of_methods_that_were_not_run_says_so(tmp_path):
     assert "the method was not run" in " ".join(table("table2", runs).caption)
     (text,) = left_out(TARGETS["table2"], runs)
     assert "dstan-basic and dstan-lhfn and dstan-lhfn-sa not run there (--root casme2=DIR" in text
-    assert left_out(TARGETS["table1"], runs) == left_out(TARGETS["table4"], runs) == []
+    assert left_out(TARGETS["table1"], runs) == []
+    (text,) = left_out(TARGETS["table4"], runs)
+    assert "Table 4 has gaps for CASME II: lbp-top and" in text
+    assert "lbp-top-paper" not in text
+    (text,) = left_out(TARGETS["table4"], runs, "paper")
+    assert "Table 4 has gaps for CASME II: lbp-top-paper and" in text
     assert "the method was not run" not in " ".join(table("table1", runs).caption)
 
 

@@ -2,38 +2,28 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from reproduce_fakes import write_run
 
 from dstan.clips import PreparedClip
 from dstan.errors import ConfigError, RunError, UnknownNameError
-from dstan.preprocessing.recipe import Recipe
-from dstan.recognizers import METHODS, DSTANSettings, Majority
-from dstan.reproduce import runs, targets
+from dstan.recognizers import METHODS, Majority
+from dstan.reproduce import targets
 from dstan.reproduce.runs import make, read_measured, run_corpus
-from dstan.reproduce.targets import TARGETS, choose, methods_for
+from dstan.reproduce.targets import TARGETS, check_track, choose, methods_for
 from dstan.tasks import TASKS
 
 CLASSES = TASKS["casme2-5"].classes
 TINY = {"training": {"epochs": 1}, "network": {"channels": [2, 2, 2, 2, 4], "lstm_width": 2, "reduction": 2}}
 
 
-class Elsewhere(Majority):
-    """A compared method with a recipe of its own and none of DSTAN's other settings."""
-
-    def __init__(self, settings: DSTANSettings | None = None) -> None:
-        super().__init__(settings or DSTANSettings(recipe=Recipe(size=96)))
-        self.name = "mdmo"
-
-
-def clips() -> list[PreparedClip]:
-    import numpy as np
-
+def clips(frames: int = 2) -> list[PreparedClip]:
     rng = np.random.default_rng(0)
     return [
         PreparedClip.from_arrays(
-            appearance=rng.uniform(0, 255, (2, 32, 32)).astype(np.float32),
-            flow=rng.normal(0, 1, (2, 2, 32, 32)).astype(np.float32),
+            appearance=rng.uniform(0, 255, (frames, 32, 32)).astype(np.float32),
+            flow=rng.normal(0, 1, (frames, 2, 32, 32)).astype(np.float32),
             label=CLASSES[number % 5],
             subject=f"s{number // 5}",
             clip_id=f"c{number}",
@@ -56,11 +46,24 @@ def test_each_target_adds_only_the_methods_that_it_shows():
     assert "dstan-lhfn" in methods_for(choose(["table2"]), "casme2")
 
 
-def test_a_compared_method_that_comes_to_be_registered_is_run(monkeypatch):
+def test_a_compared_method_that_is_registered_is_run_on_the_track_that_is_wanted(monkeypatch):
     wanted = choose(["table4"])
     assert methods_for(wanted, "casme2") == [name for name in METHODS if name in (*wanted[0].methods, "majority")]
-    monkeypatch.setattr(targets, "METHODS", {**METHODS, "mdmo": Majority})
-    assert "mdmo" in methods_for(wanted, "casme2")
+    monkeypatch.setattr(targets, "METHODS", {**METHODS, "cnn-lstm": Majority})
+    common, paper, both = (methods_for(wanted, "casme2", track) for track in ("common", "paper", "both"))
+    assert {"cnn-lstm", "lbp-top", "dstan", "majority"} <= set(common)
+    assert {"cnn-lstm", "lbp-top-paper", "dstan", "majority"} <= set(paper)
+    assert "lbp-top" not in paper
+    assert set(both) == {*common, *paper}
+
+
+def test_a_track_is_of_table_4_alone():
+    assert methods_for(choose(["table1"]), "casme2", "both") == methods_for(choose(["table1"]), "casme2")
+    check_track(choose(["all"]), "both")
+    with pytest.raises(ConfigError, match="only table4"):
+        check_track(choose(["table1"]), "paper")
+    with pytest.raises(UnknownNameError, match="Did you mean 'paper'"):
+        check_track(choose(["table4"]), "papers")
 
 
 def test_a_run_is_shared_resumed_and_extended(tmp_path):
@@ -82,22 +85,22 @@ def test_a_run_is_shared_resumed_and_extended(tmp_path):
         run_corpus("casme2", clips(), ["stan-a"], tmp_path, {**TINY, "training": {"epochs": 2}}, **options)
 
 
-def test_a_method_with_a_recipe_of_its_own_has_a_run_of_its_own(tmp_path, monkeypatch):
-    real = runs.recognizer
-    monkeypatch.setattr(runs, "METHODS", {**METHODS, "mdmo": Elsewhere})
-    monkeypatch.setattr(runs, "recognizer", lambda name, over: Elsewhere() if name == "mdmo" else real(name, over))
-    run_corpus("casme2", clips(), ["majority", "mdmo"], tmp_path, workers=0)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["casme2", "casme2-mdmo"]
+def test_a_method_with_a_recipe_of_its_own_has_a_run_of_its_own_on_either_track(tmp_path):
+    run_corpus("casme2", clips(9), ["majority", "lbp-top", "lbp-top-paper"], tmp_path, {"svm": {"C": [1]}}, workers=0)
+    names = ["casme2", "casme2-lbp-top", "casme2-lbp-top-paper"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
     found = read_measured(tmp_path, "casme2")
     assert found is not None
-    assert set(found.results) == {"majority", "mdmo"}
+    assert set(found.results) == {"majority", "lbp-top", "lbp-top-paper"}
+    about = found.about["lbp-top-paper"]["methods"]["lbp-top-paper"]
+    assert (about["fidelity"], about["track"]) == ("exact", "paper")
 
 
 def test_a_setting_that_no_method_has_is_an_error():
     with pytest.raises(ConfigError, match="epoch"):
-        make("majority", {"training": {"epoch": 3}})
+        make(["majority"], {"training": {"epoch": 3}})
     with pytest.raises(ConfigError, match="trainin"):
-        make("majority", {"trainin": {"epochs": 3}})
+        make(["majority"], {"trainin": {"epochs": 3}})
 
 
 def test_a_copy_of_a_run_beside_it_is_not_read(tmp_path):

@@ -68,8 +68,8 @@ def show_comparison(comparison: Comparison) -> None:
     output.say(f"The same {comparison.clips} clips of {people(comparison.people)}.")
     for table in (report.scores_table, report.differences_table, report.tests_table):
         columns, rows = table(comparison)
-        output.table(columns, rows, numbers=columns[1:])
-    output.say(report.LEGEND, "dim")
+        output.table(columns, rows, numbers=[name for name in columns[1:] if name not in ("fidelity", "track")])
+    output.say(report.legend(comparison), "dim")
     output.say()
     for text in words(comparison):
         output.say(f"- {text}")

@@ -184,7 +184,7 @@ def _epilogue(
     out: Path, page: Path, results: dict[str, Result], prediction: Prediction, truth: str | None, seconds: float
 ) -> None:
     output.say()
-    evaluation.show_results(results)
+    evaluation.show_results(results, _recognizers(*METHODS))
     output.say()
     models.show_prediction(prediction)
     output.say(f"  drawn as: {truth}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,8 @@ from dstan.errors import RunError
 
 if TYPE_CHECKING:
     from dstan.evaluation import Result
+    from dstan.evaluation.standing import Standing
+    from dstan.recognizers import Recognizer
 
 app = typer.Typer()
 PANEL = "Evaluation"
@@ -48,15 +50,18 @@ def evaluate(
     workers: options.Workers = None,
     cluster: options.Cluster = None,
     device: options.Device = "auto",
+    track: options.Track = "common",
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
     """Score methods on a corpus or on several together, no test subject ever seen in training.
 
     A fold that is finished is kept: stopped at any moment, the same command goes on, and methods may be added to a run
-    later.
+    later. A setting counts for every method named that has it.
 
     Example: `dstan evaluate dstan stan-a stmn-a majority --corpus casme2 --root twin --out run`
+
+    Compared methods on equal terms and as published: `dstan evaluate lbp-top mdmo --track both --corpus casme2`
 
     Three corpora as one: `dstan evaluate dstan --task megc2019-3 --protocol cde --root smic-hs=A --root casme2=B --root
     samm=C`
@@ -66,7 +71,7 @@ def evaluate(
     from dstan.preprocessing.cache import Cache
     from dstan.reports.looks import save_looks
 
-    made = options.recognizers(methods, options.settings(config, assignments))
+    made = options.recognizers(methods, options.settings(config, assignments), track)
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     folder = out or Path("runs") / "+".join(dict.fromkeys(clip.corpus for clip in clips))
@@ -89,23 +94,27 @@ def evaluate(
     skipped = load_run(folder).skipped
     save_looks(folder, clips, made[0].recipe, store)
     if as_json:
-        scores = {name: result.to_dict() for name, result in results.items()}
+        scores = {one.method: {**one.to_dict(), **results[one.method].to_dict()} for one in _standings(made)}
         output.document({"run": folder, "results": scores, "skipped": skipped})
         return
-    show_results(results)
+    show_results(results, made)
     show_skipped(skipped)
     output.say(f"Predictions, scores and models of every fold: {folder}")
     output.say(f"Next: dstan report {folder}", "dim")
 
 
-def show_results(results: Mapping[str, Result]) -> None:
+def show_results(results: Mapping[str, Result], methods: Sequence[Recognizer]) -> None:
     """Print the headline scores of every method with their intervals, and where there are several, by corpus."""
+    from dstan.evaluation.standing import RANKING
+
+    standings = _standings(methods)
     rows = []
-    for name, result in results.items():
-        cells = [f"{result.scores[key]:.3f} {_interval(result.intervals[key])}" for key in HEADLINES]
-        rows.append((name, *cells))
+    for one in standings:
+        result = results[one.method]
+        cells = [f"{result.scores[key]:.3f}\n{_interval(result.intervals[key])}" for key in HEADLINES]
+        rows.append((f"{one.shown}\n  {one.words}", *cells))
     output.table(("method", *HEADLINES.values()), rows, numbers=HEADLINES.values())
-    _show_by_corpus(results)
+    _show_by_corpus(results, standings)
     some = next(iter(results.values()))
     share = some.confusion.sum(axis=1).max() / some.confusion.sum()
     output.say(
@@ -113,14 +122,23 @@ def show_results(results: Mapping[str, Result]) -> None:
         "what always naming it would score.",
         "dim",
     )
+    if not all(one.is_ranked for one in standings):
+        output.say(RANKING, "dim")
 
 
-def _show_by_corpus(results: Mapping[str, Result]) -> None:
+def _standings(methods: Sequence[Recognizer]) -> list[Standing]:
+    """Return how each method's scores are to be taken; those that are ranked come first."""
+    from dstan.evaluation.standing import Standing
+
+    return sorted(map(Standing.of, methods), key=lambda one: not one.is_ranked)
+
+
+def _show_by_corpus(results: Mapping[str, Result], standings: Sequence[Standing]) -> None:
     rows = []
-    for name, result in results.items():
-        for corpus, part in result.per_corpus.items():
+    for one in standings:
+        for corpus, part in results[one.method].per_corpus.items():
             cells = [f"{part.scores[key]:.3f} {_interval(part.intervals[key])}" for key in ("uf1", "uar")]
-            rows.append((name, corpus, str(len(part.predictions) // len(part.per_seed)), *cells))
+            rows.append((one.shown, corpus, str(len(part.predictions) // len(part.per_seed)), *cells))
     if rows:
         output.table(("method", "corpus", "clips", "UF1", "UAR"), rows, numbers=("clips", "UF1", "UAR"))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dstan.cli import options, output
+
+if TYPE_CHECKING:
+    from dstan.recognizers import Recognizer
 
 app = typer.Typer()
 PANEL = "Methods"
@@ -14,19 +18,54 @@ PANEL = "Methods"
 
 @app.command(rich_help_panel=PANEL)
 def methods(as_json: options.Json = False) -> None:
-    """List the methods that can be evaluated and trained.
+    """List the methods that can be evaluated and trained, how near each is to its publication, and its tracks.
 
     Example: `dstan methods`
     """
-    from dstan.recognizers import METHODS, recognizer
+    from dstan.evaluation.standing import MEANINGS, shown_name
+    from dstan.recognizers import METHODS, PAPER_TRACK, recognizer
+    from dstan.recognizers.contract import PAPER_ENDING
 
     made = [recognizer(name) for name in METHODS]
-    keys = ("name", "description", "reference")
-    rows = [{key: getattr(item, key) for key in keys} for item in made]
+    tracks = {name: ["common", *["paper"] * (name + PAPER_ENDING in PAPER_TRACK)] for name in METHODS}
     if as_json:
-        output.document([{**row, "streams": item.streams} for row, item in zip(rows, made, strict=True)])
+        output.document([_about(one, tracks[one.name]) for one in made])
         return
-    output.table(("method", "what it is", "reference"), [tuple(row.values()) for row in rows])
+    rows = [
+        (
+            shown_name(one.name, one.fidelity).replace(" (", "\n("),
+            one.description,
+            one.fidelity,
+            "both" if len(tracks[one.name]) > 1 else "common",
+        )
+        for one in made
+    ]
+    output.table(("method", "what it is", "fidelity", "tracks"), rows)
+    _show_references(made)
+    for word, meaning in MEANINGS.items():
+        output.say(f"{word}: {meaning}.", "dim")
+    if PAPER_TRACK:
+        output.say(
+            f"both tracks: NAME is of the common one; NAME{PAPER_ENDING} has the input and the parameters that were "
+            "published for it. Only methods of the common track are ranked against each other.",
+            "dim",
+        )
+
+
+def _about(made: Recognizer, tracks: list[str]) -> dict[str, object]:
+    keys = ("name", "description", "reference", "fidelity", "streams")
+    return {**{key: getattr(made, key) for key in keys}, "tracks": tracks}
+
+
+def _show_references(made: Sequence[Recognizer]) -> None:
+    """Print each publication once, with the methods that are from it."""
+    by_source: dict[str, list[str]] = {}
+    for one in made:
+        if one.reference:
+            by_source.setdefault(one.reference, []).append(one.name)
+    for source, names in by_source.items():
+        output.say(f"{', '.join(names)}: {source}")
+    output.say()
 
 
 @app.command(rich_help_panel=PANEL)

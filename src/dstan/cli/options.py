@@ -88,6 +88,14 @@ Test = Annotated[
     list[str] | None,
     typer.Option("--test", metavar="CORPUS", help="For hde: test on this one only; may be repeated."),
 ]
+Track = Annotated[
+    str,
+    typer.Option(
+        "--track",
+        metavar="common|paper|both",
+        help="The compared methods on equal terms, with the input and parameters published for each, or both.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -169,11 +177,22 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def recognizers(methods: Sequence[str], overrides: Mapping[str, Any]) -> list[Recognizer]:
-    """Make each method once, in the order given, with the same settings over its own."""
-    from dstan.recognizers import recognizer
+def recognizers(methods: Sequence[str], overrides: Mapping[str, Any], track: str = "common") -> list[Recognizer]:
+    """Make each method once on its track; a setting counts for those that have it, and which these are is said.
 
-    return [recognizer(name, overrides) for name in dict.fromkeys(methods)]
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method or track.
+    ConfigError
+        If a setting is unknown to all of them, or out of range, or none has a paper track.
+    """
+    from dstan.evaluation.methods import make_methods, on_track, settings_of_some
+
+    made = make_methods(on_track(methods, track), overrides)
+    for group, names in settings_of_some(made, overrides).items():
+        output.note(f"{group} is of {', '.join(names)} only; the others have no such settings")
+    return made
 
 
 def device(name: str) -> str:

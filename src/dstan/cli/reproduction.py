@@ -45,6 +45,7 @@ def reproduce(
         ),
     ] = None,
     seeds: options.Seeds = 1,
+    track: options.Track = "common",
     protocol: Annotated[
         str, typer.Option(metavar="PROTOCOL", help="loso, as the paper, or kfold-subject for a first look.")
     ] = PROTOCOLS[0],
@@ -62,7 +63,8 @@ def reproduce(
     """Print the paper's tables and figures with ours beside them, from one run a corpus that all of them share.
 
     A corpus that is neither named nor found is left out. What is finished is kept: stopped at any moment, the same
-    command goes on, and others add to the same folder.
+    command goes on, and others add to the same folder. A setting counts for every method that has it, also on the paper
+    track; captions say what was changed.
 
     Example: `dstan reproduce table1 figure5 --root casme2=/data/CASME2 --out runs/reproduce`
 
@@ -72,14 +74,15 @@ def reproduce(
     from dstan.preprocessing.cache import Cache
     from dstan.reproduce.pages import left_out, sheets_for, write_all
     from dstan.reproduce.runs import read_measured, run_corpus
-    from dstan.reproduce.targets import TASKS, choose, methods_for
+    from dstan.reproduce.targets import TASKS, check_track, choose, methods_for
 
     wanted = choose(targets)
+    check_track(wanted, track)
     if protocol not in PROTOCOLS:
         raise UnknownNameError(
             f"no protocol of one corpus is called {protocol!r}", hint=f"Choose {' or '.join(PROTOCOLS)}"
         )
-    needed = {corpus: methods_for(wanted, corpus) for corpus in TASKS}
+    needed = {corpus: methods_for(wanted, corpus, track) for corpus in TASKS}
     overrides = options.settings(config, assignments)
     where = options.device(device)
     loaded = _load([corpus for corpus, methods in needed.items() if methods], roots, codings, out)
@@ -101,8 +104,8 @@ def reproduce(
                 device=where,
             )
     measured = [one for corpus in TASKS if (one := read_measured(out, corpus)) is not None]
-    sheets = [sheet for target in wanted for sheet in sheets_for(target, measured)]
-    for text in (text for target in wanted for text in left_out(target, measured)):
+    sheets = [sheet for target in wanted for sheet in sheets_for(target, measured, track)]
+    for text in (text for target in wanted for text in left_out(target, measured, track)):
         output.note(text)
     if not sheets:
         raise RunError("nothing that was asked for can be shown", where=out, hint="Name a corpus: --root casme2=DIR")
@@ -168,16 +171,17 @@ def _by_corpus(option: str, texts: Sequence[str] | None) -> dict[str, str]:
 def show_sheet(sheet: Sheet, said: set[str]) -> None:
     """Print a table or figure, data set by data set, and of its caption what was not said already."""
     output.say(sheet.title, "bold yellow" if sheet.synthetic else "bold")
-    several = sheet.words - 1  # the name of the data set is the first of several columns of words
+    several = int(sheet.words > 1)  # the name of the data set is the first of several columns of words
     heads = [_narrow_heading(f"{group}\n{name}") for group, name in sheet.columns[several:]]
+    numbers = heads[sheet.words - several :]
     notes = sheet.notes or ("",) * len(sheet.rows)
     for name, group in groupby(zip(sheet.rows, notes, strict=True), key=lambda pair: pair[0][0] if several else ""):
         own = list(group)
         if name:
             output.say(name, "bold")
         cells = [[_narrow(cell) for cell in row[several:]] for row, _ in own]
-        output.table(heads, cells, numbers=heads[1:])
-        _show_notes(own)
+        output.table(heads, cells, numbers=numbers)
+        _show_notes(own, sheet.words)
     for sentence in sheet.caption:
         if sentence not in said:
             output.say(sentence, "yellow" if sentence.startswith("SYNTHETIC") else "dim")
@@ -196,12 +200,12 @@ def _narrow(text: str) -> str:
     return text.replace("Precision", "Prec.")
 
 
-def _show_notes(rows: Sequence[tuple[tuple[str, ...], str]]) -> None:
+def _show_notes(rows: Sequence[tuple[tuple[str, ...], str]], words: int) -> None:
     """Print what the figures that the paper prints rest on."""
-    from dstan.reproduce.sheet import NOTHING
+    from dstan.reports.text import NOTHING
 
     for row, note in rows:
-        if note and row[2] != NOTHING:
+        if note and row[words] != NOTHING:
             output.say(f"  {row[1]}: {note}", "dim")
 
 

@@ -100,7 +100,7 @@ def tune(
         scores = {name: result.to_dict() for name, result in results.items()}
         output.document({"run": folder, "results": scores, "search": tuned.search.to_dict(), "skipped": skipped})
         return
-    show_results(results)
+    show_results(results, [base])
     _show_search(tuned.search)
     show_skipped(skipped)
     output.say(f"Predictions, scores, models and the search of every fold: {folder}")

@@ -51,6 +51,10 @@ class Method:
         How many times it was trained.
     scores
         Its scores on the clips in common, with intervals over people.
+    fidelity
+        How near it is to its publication; "" where the run does not say.
+    track
+        "common", or "paper": then it has published input and parameters, and is not ranked.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Method:
     method: str
     seeds: int
     scores: Mapping[str, Interval]
+    fidelity: str
+    track: str
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ class Pair:
     higher
         For each score the method that may be said to have the higher one: the interval lies on its side of zero, and
         Wilcoxon's corrected test leans to the same side. None where this comparison cannot decide.
+    unranked
+        Those of the two that are not of the common track: with any of them, a difference ranks no methods.
     """
 
     one: str
@@ -94,6 +102,7 @@ class Pair:
     mcnemar: float
     mcnemar_holm: float
     higher: Mapping[str, str | None]
+    unranked: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,7 @@ class Comparison:
 @dataclass(frozen=True, eq=False)
 class _Side:
     name: str
+    is_ranked: bool
     pooled: NDArray[np.int64]  # (1 + draws, N, K, K)
     right: pd.Series[float]  # of each clip, the share of seeds that have it right
     people: pd.Series[float]  # of each person, the share of clips and seeds that are right
@@ -182,6 +192,7 @@ def _side(contender: Contender, classes: Sequence[str]) -> _Side:
     hits = table.assign(right=table["y_true"] == table["y_pred"])
     return _Side(
         contender.name,
+        contender.standing.is_ranked,
         resampled(table, classes),
         right=hits.groupby(CLIP)["right"].mean(),
         people=hits.groupby(PERSON)["right"].mean(),
@@ -190,7 +201,8 @@ def _side(contender: Contender, classes: Sequence[str]) -> _Side:
 
 def _method(contender: Contender, side: _Side) -> Method:
     scores = {name: interval_of(drawn_score(name, side.pooled)) for name in COMPARED}
-    return Method(contender.name, contender.run, contender.method, contender.seeds, scores)
+    about = contender.standing.to_dict()
+    return Method(contender.name, contender.run, contender.method, contender.seeds, scores, **about)
 
 
 def _pairs(sides: Sequence[_Side]) -> tuple[Pair, ...]:
@@ -213,6 +225,7 @@ def _pair(one: _Side, other: _Side) -> dict[str, Any]:
         "only_one": alone[0],
         "only_other": alone[1],
         "mcnemar": mcnemar(*alone),
+        "unranked": tuple(side.name for side in (one, other) if not side.is_ranked),
     }
 
 

@@ -12,6 +12,7 @@ from dstan._registry import look_up
 from dstan.errors import RunError
 from dstan.evaluation.folds import PREDICTIONS
 from dstan.evaluation.results import RUN, Run, load_run
+from dstan.evaluation.standing import Standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +55,11 @@ class Contender:
     def file(self) -> Path:
         """Where its predictions lie."""
         return self.run / self.method / PREDICTIONS
+
+    @property
+    def standing(self) -> Standing:
+        """How its scores are to be taken."""
+        return Standing.read(self.info, self.method)
 
     @property
     def seeds(self) -> int:
@@ -160,10 +166,11 @@ def _damaged(contender: Contender, what: str) -> NoReturn:
 def _named(contenders: Sequence[Contender]) -> list[Contender]:
     """Put the run's name before the method's where there are several runs, with as many folders as tell them apart."""
     runs = {one.run for one in contenders}
-    if len(runs) < 2:
-        return list(contenders)
-    depth = next(n for n in count(1) if len({run.parts[-n:] for run in runs}) == len(runs))
-    return [replace(one, name="/".join((*one.run.parts[-depth:], one.method))) for one in contenders]
+    depth = next(n for n in count(1) if len({run.parts[-n:] for run in runs}) == len(runs)) if len(runs) > 1 else 0
+    where = [one.run.parts[-depth:] if depth else () for one in contenders]
+    return [
+        replace(one, name="/".join((*parts, one.standing.shown))) for one, parts in zip(contenders, where, strict=True)
+    ]
 
 
 def join(contenders: Sequence[Contender]) -> tuple[list[Contender], list[str]]:

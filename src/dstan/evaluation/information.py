@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dstan._version import __version__
 from dstan.clips import Clip
 from dstan.evaluation.inputs import noted_of
+from dstan.evaluation.standing import Standing
 
 if TYPE_CHECKING:
     from dstan.evaluation.plan import Plan
@@ -89,6 +90,7 @@ def _folders(clips: Iterable[Clip]) -> set[Path]:
 
 def _method(recognizer: Recognizer) -> dict[str, Any]:
     return {
+        **Standing.of(recognizer).to_dict(),
         "settings": recognizer.settings.to_dict(),
         "components": [part.name for part in recognizer.components()],
     }

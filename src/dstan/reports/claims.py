@@ -24,7 +24,7 @@ class Facts:
     Parameters
     ----------
     rows
-        The methods, the best UF1 first, without the baseline.
+        The methods that may be ranked, the best UF1 first, without the baseline.
     baseline
         The majority baseline.
     guess
@@ -43,6 +43,8 @@ class Facts:
         Clips that the paper counts for this task; None where it is none of the paper's.
     departures
         Where the settings leave the paper's, in words.
+    published
+        The methods that may not be ranked: with the input and the parameters published for each.
     """
 
     rows: Sequence[ScoreRow]
@@ -58,12 +60,15 @@ class Facts:
     synthetic: bool
     paper_clips: int | None
     departures: Sequence[str]
+    published: Sequence[ScoreRow] = ()
 
 
 def verdict(facts: Facts) -> list[str]:
     """Return the sentences that stand at the top of the report."""
     base = facts.baseline.scores["accuracy"].value
     guess = f"{facts.guess}, which is right for {base:.1%}"
+    if facts.over_baseline is None and facts.published:
+        return [f"{_unranked(facts)} Beside them the majority baseline: {guess} of {facts.clips} clips."]
     if facts.over_baseline is None:
         return [f"Only the majority baseline was run: {guess} of {facts.clips} clips."]
     best, gain = facts.rows[0], facts.over_baseline
@@ -78,15 +83,21 @@ def verdict(facts: Facts) -> list[str]:
         f"{_beyond_guessing(gain)}",
         *_runner_up(facts),
         *_most_accurate(facts),
+        *([_unranked(facts)] if facts.published else []),
     ]
 
 
+def _unranked(facts: Facts) -> str:
+    names = ", ".join(row.name for row in facts.published)
+    return f"Not ranked, for their input and parameters are those published for each: {names}."
+
+
 def _first_place(facts: Facts) -> str:
-    best = facts.rows[0].method
+    best = facts.rows[0].name
     if facts.over_second is None:
         return best
     if facts.over_second.value == 0:
-        return f"{best} and {facts.rows[1].method} share the first place of {len(facts.rows)} by UF1. {best}"
+        return f"{best} and {facts.rows[1].name} share the first place of {len(facts.rows)} by UF1. {best}"
     return f"{best} is the best of {len(facts.rows)} methods by UF1. It"
 
 
@@ -112,7 +123,7 @@ def _beyond_guessing(difference: Interval) -> str:
 def _runner_up(facts: Facts) -> list[str]:
     if facts.over_second is None or facts.over_second.value == 0:
         return []
-    second = facts.rows[1].method
+    second = facts.rows[1].name
     if facts.over_second.low > 0:
         return [f"It is ahead of {second}, the next best ({_ends(facts.over_second)})."]
     return [f"Between it and {second}, the next best, this run cannot decide ({_ends(facts.over_second)})."]
@@ -122,7 +133,7 @@ def _most_accurate(facts: Facts) -> list[str]:
     top = max(facts.rows, key=lambda row: row.scores["accuracy"].value)
     if top.scores["accuracy"].value <= facts.rows[0].scores["accuracy"].value:
         return []
-    return [f"By accuracy alone {top.method} comes first ({top.scores['accuracy'].value:.1%})."]
+    return [f"By accuracy alone {top.name} comes first ({top.scores['accuracy'].value:.1%})."]
 
 
 def may_claim(facts: Facts) -> list[str]:
@@ -130,12 +141,12 @@ def may_claim(facts: Facts) -> list[str]:
     said = ["Nobody was judged by a model fitted on clips of the same person."]
     if facts.over_baseline is None:
         return said
-    name = facts.rows[0].method
+    name = facts.rows[0].name
     whose = "on these drawn faces" if facts.synthetic else "under this protocol, on these clips"
     if facts.over_baseline.low > 0:
         said.append(f"{name} beats the majority baseline in accuracy {whose}.")
     if facts.over_second is not None and facts.over_second.low > 0:
-        said.append(f"{name} has a higher UF1 than {facts.rows[1].method} {whose}.")
+        said.append(f"{name} has a higher UF1 than {facts.rows[1].name} {whose}.")
     return said
 
 
@@ -148,9 +159,14 @@ def may_not_claim(facts: Facts) -> list[str]:
             "and how methods compare on this drawing, no more."
         )
     if facts.over_baseline is not None and facts.over_baseline.low <= 0:
-        limits.append(f"That {facts.rows[0].method} is more often right than the majority baseline.")
+        limits.append(f"That {facts.rows[0].name} is more often right than the majority baseline.")
     if facts.over_second is not None and facts.over_second.low <= 0:
-        limits.append(f"That {facts.rows[0].method} is better than {facts.rows[1].method}.")
+        limits.append(f"That {facts.rows[0].name} is better than {facts.rows[1].name}.")
+    if facts.published:
+        limits.append(
+            "That a method with published settings is better or worse than another: they differ in input and "
+            "parameters."
+        )
     if facts.paper_clips is not None:
         limits.append(_against_the_paper(facts))
     return limits + _weaknesses(facts)

@@ -9,7 +9,7 @@ from dstan import _atomic
 from dstan.evaluation.comparison import COMPARED, Comparison, Pair
 from dstan.reports.comparison_words import TITLES, limits, probability, words
 from dstan.reports.drawing import SERIES, Drawing, colour, finish, label, style
-from dstan.reports.text import MINUS, csv_text, markdown_table, people, signed
+from dstan.reports.text import MINUS, NOTHING, csv_text, markdown_table, people, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,8 +31,8 @@ def scores_table(comparison: Comparison) -> Table:
     for one in comparison.methods:
         scores = [one.scores[score] for score in COMPARED]
         cells = [f"{score.value:.3f} [{score.low:.2f}, {score.high:.2f}]" for score in scores]
-        rows.append((one.name, str(one.seeds), *cells))
-    return ("method", "seeds", *TITLES.values()), rows
+        rows.append((one.name, one.fidelity or NOTHING, one.track, str(one.seeds), *cells))
+    return ("method", "fidelity", "track", "seeds", *TITLES.values()), rows
 
 
 def differences_table(comparison: Comparison) -> Table:
@@ -77,8 +77,26 @@ LEGEND = (
 )
 
 
+UNRANKED = "†: no ranking, for one of the two, or both, has published input and parameters (paper track)."
+
+
+def legend(comparison: Comparison) -> str:
+    """Say how to read the tables.
+
+    Parameters
+    ----------
+    comparison
+        What :func:`dstan.evaluation.compare` returned.
+    """
+    return f"{LEGEND} {UNRANKED}" if any(pair.unranked for pair in comparison.pairs) else LEGEND
+
+
 def _less(pair: Pair) -> str:
-    return f"{pair.one} {MINUS} {pair.other}"
+    return f"{pair.one} {MINUS} {pair.other}{_mark_of(pair)}"
+
+
+def _mark_of(pair: Pair) -> str:
+    return " †" if pair.unranked else ""
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
@@ -103,7 +121,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def _record(pair: Pair, comparison: Comparison) -> dict[str, object]:
-    record: dict[str, object] = {"one": pair.one, "other": pair.other}
+    record: dict[str, object] = {"one": pair.one, "other": pair.other, "is_ranking": not pair.unranked}
     record |= {"synthetic": comparison.synthetic, "clips": comparison.clips, "people": comparison.people}
     for score, gain in pair.differences.items():
         record |= {score: gain.value, f"{score}_low": gain.low, f"{score}_high": gain.high}
@@ -125,8 +143,9 @@ def _markdown(comparison: Comparison) -> str:
     parts += [f"> Warning: {text}" for text in comparison.warnings]
     parts.append("## What may be said")
     parts.append("\n".join(f"- {text}" for text in words(comparison)))
-    parts += [markdown_table(*table(comparison)) for table in (scores_table, differences_table, tests_table)]
-    parts.append(LEGEND)
+    parts += [markdown_table(*scores_table(comparison), words=(0, 1, 2))]
+    parts += [markdown_table(*table(comparison)) for table in (differences_table, tests_table)]
+    parts.append(legend(comparison))
     parts.append("![Differences with their intervals](comparison.svg)")
     parts.append("## What it rests on")
     parts.append("\n".join(f"- {text}" for text in limits(comparison)))
@@ -159,7 +178,9 @@ def comparison_figure(comparison: Comparison) -> Drawing:
         drawn = "SYNTHETIC " if comparison.synthetic else ""
         figure.supxlabel(
             f"{comparison.clips} {drawn}clips of {people(comparison.people)}; lines: 95 % intervals over people. "
-            "Filled: may be claimed. Hollow: cannot be decided.",
+            "Filled: may be claimed. Hollow: cannot be decided."
+            + " †: no ranking."
+            * any(pair.unranked for pair in comparison.pairs),
             size=8.5,
             color=colour("muted"),
         )
@@ -167,7 +188,7 @@ def comparison_figure(comparison: Comparison) -> Drawing:
 
 
 def _tick(pair: Pair) -> str:
-    return f"{label(pair.one, 24)} {MINUS} {label(pair.other, 24)}"
+    return f"{label(pair.one, 24)} {MINUS} {label(pair.other, 24)}{_mark_of(pair)}"
 
 
 def _mark(panel: Axes, pair: Pair, score: str, height: int) -> None:

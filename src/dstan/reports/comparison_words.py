@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dstan.evaluation.comparison import COMPARED, LEVEL, Comparison, Pair
+from dstan.evaluation.standing import COMMON, RANKING
 from dstan.evaluation.statistics import Interval
 from dstan.reports.text import few_people, people, signed
 
@@ -24,6 +25,10 @@ def words(comparison: Comparison) -> list[str]:
 
 
 def _sentences(pair: Pair, pairs: int) -> Iterator[str]:
+    if pair.unranked:
+        have = "have" if len(pair.unranked) > 1 else "has"
+        names = " and ".join(pair.unranked)
+        yield f"No ranking of methods: {names} {have} published input and parameters (paper track)."
     decided = [score for score in COMPARED if pair.higher[score]]
     if not decided:
         yield from _undecided(pair, pairs)
@@ -114,6 +119,9 @@ def limits(comparison: Comparison) -> list[str]:
         "A claim needs both: an interval over people beside zero, and Wilcoxon's test over people on the same side. "
         "McNemar's test takes clips for independent, but clips of one person resemble each other."
     ]
+    published = [one.name for one in comparison.methods if one.track != COMMON]
+    if published:
+        found.append(f"{RANKING} Here that is {', '.join(published)}.")
     if len(comparison.pairs) > 1:
         found.append(f"p values marked Holm are corrected for {len(comparison.pairs)} pairs; intervals are not.")
     once = [method.name for method in comparison.methods if method.seeds == 1]

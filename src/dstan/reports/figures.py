@@ -41,7 +41,7 @@ def scores_figure(rows: Sequence[ScoreRow]) -> Drawing:
             for height, row in enumerate(rows):
                 _score_mark(panel, row, score, height, "baseline" if row.baseline else SERIES[0])
             panel.set(title=title, xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6))
-            panel.set_yticks(range(len(rows)), [label(row.method) for row in rows])
+            panel.set_yticks(range(len(rows)), [label(row.name, 28) for row in rows])
             panel.tick_params(axis="y", length=0, pad=7)
             panel.grid(axis="x")
         alt = "Scores with 95% intervals. " + " ".join(_score_words(row) for row in rows)
@@ -63,7 +63,7 @@ def _score_words(row: ScoreRow) -> str:
         f"{title} {row.scores[score].value:.2f} ({row.scores[score].low:.2f} to {row.scores[score].high:.2f})"
         for score, title in _PANELS.items()
     ]
-    return f"{row.method}: {', '.join(parts)}."
+    return f"{row.name}: {', '.join(parts)}."
 
 
 def emotions_figure(classes: Sequence[str], rates: Mapping[str, Sequence[Interval]], counts: Sequence[int]) -> Drawing:
@@ -89,9 +89,8 @@ def emotions_figure(classes: Sequence[str], rates: Mapping[str, Sequence[Interva
             role = colour(SERIES[index % len(SERIES)])
             panel.vlines(x, [rate.low for rate in values], [rate.high for rate in values], color=role, linewidth=2.2)
             marker = MARKERS[(index + index // len(SERIES)) % len(MARKERS)]
-            panel.plot(
-                x, [rate.value for rate in values], marker, color=role, markersize=7, label=label(method), clip_on=False
-            )
+            y, name = [rate.value for rate in values], label(method, 28)
+            panel.plot(x, y, marker, color=role, markersize=7, label=name, clip_on=False)
         panel.axhline(1 / len(classes), color=colour("baseline"), linestyle=(0, (4, 3)), linewidth=1.4)
         panel.set_xticks(
             range(len(classes)),

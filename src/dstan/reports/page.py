@@ -10,6 +10,7 @@ from typing import Any
 
 from dstan import _atomic
 from dstan.evaluation import Result, Run, load_run
+from dstan.evaluation.standing import MEANINGS, RANKING, Standing, published_name
 from dstan.evaluation.statistics import difference, resampled
 from dstan.reports import tables
 from dstan.reports.appendix import PROTOCOLS, about_input, by_sentence, flat, left_out, settings
@@ -17,7 +18,7 @@ from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, 
 from dstan.reports.drawing import COLOURS, Drawing
 from dstan.reports.figures import emotions_figure, scores_figure
 from dstan.reports.looks import read_looks, wheel_address
-from dstan.reports.published import DATA_SETS, REFERENCE, paper_scores
+from dstan.reports.published import COMPARED, DATA_SETS, REFERENCE, paper_scores
 from dstan.reports.section import Section
 from dstan.reports.tables import SCORES, ScoreRow
 
@@ -69,21 +70,28 @@ class Report:
         self.looks = looks
         self.info = run.info
         self.paper = paper_scores(self.info["task"], self.info.get("corpus", ""))
+        self.standings = {name: Standing.read(self.info, name) for name in (*run.results, BASELINE)}
         measured = [result for name, result in run.results.items() if name != BASELINE]
-        self.measured = sorted(measured, key=lambda result: -result.scores["uf1"])
+        self.measured = sorted(measured, key=lambda one: (not self.standings[one.method].is_ranked, -one.scores["uf1"]))
         any_result = next(iter(run.results.values()))
         self.classes = any_result.classes
         self.counts = {name: int((_first_seed(any_result)["y_true"] == name).sum()) for name in self.classes}
         self.clips = sum(self.counts.values())
         self.people = len(any_result.predictions[["corpus", "subject"]].drop_duplicates())
         self.baseline = run.results.get(BASELINE) or _majority(any_result, self.info["input"]["counts"])
-        self.rows = [tables.score_row(result, self.paper.get(result.method)) for result in self.measured]
+        self.rows = [self._row(result) for result in self.measured]
+        self.published = [row for row in self.rows if not row.standing.is_ranked] if len(self.rows) > 1 else []
+        self.ranked = self.rows[: len(self.rows) - len(self.published)]
         self.unusable = [clip for clip in run.skipped if clip.stage != "task"]
+
+    def _row(self, result: Result) -> ScoreRow:
+        paper = self.paper.get(published_name(result.method))
+        return tables.score_row(result, self.standings[result.method], paper)
 
     @cached_property
     def baseline_row(self) -> ScoreRow:
         """The majority baseline: as it was run, or else computed from the other methods' folds."""
-        return tables.score_row(self.baseline, baseline=True)
+        return tables.score_row(self.baseline, self.standings[BASELINE], baseline=True)
 
     @cached_property
     def draws(self) -> dict[str, Any]:
@@ -95,13 +103,14 @@ class Report:
     def facts(self) -> Facts:
         """What the words at the top are drawn from."""
         ahead = second = None
-        if self.measured:
-            best = self.draws[self.measured[0].method]
+        if self.ranked:
+            best = self.draws[self.ranked[0].method]
             ahead = difference("accuracy", best, self.draws[BASELINE])
-            if len(self.measured) > 1:
-                second = difference("uf1", best, self.draws[self.measured[1].method])
+            if len(self.ranked) > 1:
+                second = difference("uf1", best, self.draws[self.ranked[1].method])
         return Facts(
-            rows=self.rows,
+            rows=self.ranked,
+            published=self.published,
             baseline=self.baseline_row,
             guess=self._guess(),
             over_baseline=ahead,
@@ -128,7 +137,10 @@ class Report:
     def sections(self) -> list[Section]:
         """Each method's own part of the page, the best first."""
         counts = self.info["input"]["counts"]
-        return [Section(result, counts, self._components(result.method)) for result in self.measured]
+        return [
+            Section(result, counts, self.standings[result.method], self._components(result.method))
+            for result in self.measured
+        ]
 
     @property
     def figures(self) -> dict[str, dict[str, Drawing]]:
@@ -174,10 +186,14 @@ class Report:
             "seeds": facts.seeds,
             "score_names": SCORES,
             "rows": [*self.rows, self.baseline_row],
+            "ranked": [*self.ranked, self.baseline_row],
+            "published": self.published,
+            "ranking": RANKING,
+            "fidelity": MEANINGS if any(row.fidelity for row in self.rows) else {},
             "baseline": self.baseline_row,
             "scores_figure": scores_figure([*self._drawn_rows(), self.baseline_row]),
             "per_seed": self._per_seed(),
-            "by_corpus": tables.by_corpus([*self.measured, self.baseline]),
+            "by_corpus": tables.by_corpus([*self.measured, self.baseline], self.standings),
             "paper": self._paper(task) if self.paper else None,
             "emotions": self._emotions() if self.measured else None,
             "fusion": fusion_words(self.draws),
@@ -190,9 +206,15 @@ class Report:
             "warnings": self._warnings(),
             "clip_warnings": by_sentence(self.info["warnings"]),
             "run_rows": self._run_rows(),
-            "settings": settings({**self.info["methods"], **self.info["components"]}, self._searched()),
+            "settings": self._settings(),
             "protocol": PROTOCOLS[self.info["protocol"]],
         }
+
+    def _settings(self) -> dict[str, Any]:
+        about = {**self.info["methods"], **self.info["components"]}
+        shown = {name: Standing.read(self.info, name).shown for name in about}
+        searched = {shown[name]: found for name, found in self._searched().items()}
+        return settings({shown[name]: one for name, one in about.items()}, searched)
 
     def _searched(self) -> dict[str, tuple[str, ...]]:
         """Return the settings of each method that were searched for inside the folds."""
@@ -221,21 +243,26 @@ class Report:
     def _per_seed(self) -> list[tuple[str, int, Mapping[str, float]]]:
         if len(self.info["seeds"]) == 1:
             return []
-        return [(result.method, int(one["seed"]), one) for result in self.measured for one in result.per_seed]
+        return [
+            (self.standings[result.method].shown, int(one["seed"]), one)
+            for result in self.measured
+            for one in result.per_seed
+        ]
 
     def _paper(self, task: str) -> dict[str, Any]:
         shown = [row for row in self.rows if row.paper]
         name, clips, _ = DATA_SETS[task]
+        run = {published_name(method) for method in self.run.results}
         return {
             "data_set": name,
             "clips": clips,
             "columns": {key: name for key, name in _PAPER_SCORES.items() if any(key in row.paper for row in shown)},
-            "others": {method: found for method, found in self.paper.items() if method not in self.run.results},
+            "others": {method: found for method, found in self.paper.items() if method not in run},
             "reference": REFERENCE,
         }
 
     def _emotions(self) -> Drawing:
-        rates = {result.method: tables.recalls(self.draws[result.method]) for result in self.measured}
+        rates = {row.name: tables.recalls(self.draws[row.method]) for row in self.rows}
         return emotions_figure(self.classes, rates, [self.counts[name] for name in self.classes])
 
     def _warnings(self) -> list[str]:
@@ -282,11 +309,12 @@ def _majority(result: Result, counts: Mapping[str, int]) -> Result:
 
 
 def _departures(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say where the settings of the methods leave what the paper tells of its own."""
+    """Say where the settings of the paper's own methods leave what it tells of them."""
+    own = [about for method, about in methods.items() if published_name(method) not in COMPARED]
     found = []
     for name, ours in {"size": 224, "steps": 9}.items():
-        used = {str(about["settings"].get("recipe", {}).get(name, ours)) for about in methods.values()}
-        if used != {str(ours)}:
+        used = {str(about["settings"].get("recipe", {}).get(name, ours)) for about in own}
+        if used - {str(ours)}:
             unit = "a size of {} pixels" if name == "size" else "{} frames a clip"
             found.append(f"it uses {unit.format(ours)}, here {unit.format(' or '.join(sorted(used)))}")
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 from dstan import metrics
 from dstan.evaluation import Result
+from dstan.evaluation.standing import Standing
 from dstan.reports import remarks, tables
 from dstan.reports.choice_figures import inner_figure, search_figure
 from dstan.reports.drawing import Drawing
@@ -26,13 +27,18 @@ class Section:
         What it scored.
     counts
         Clips of each class in the whole input.
+    standing
+        How its scores are to be taken.
     components
         The methods of this run whose fits it joins: how they learned stands in their own sections.
     """
 
-    def __init__(self, result: Result, counts: Mapping[str, int], components: Sequence[str]) -> None:
+    def __init__(
+        self, result: Result, counts: Mapping[str, int], standing: Standing, components: Sequence[str]
+    ) -> None:
         self.result = result
         self.counts = counts
+        self.standing = standing
         self.components = components
         self.search = read_search(result.folder)
         self._seeds = len(result.per_seed)
@@ -70,6 +76,7 @@ class Section:
             **nothing,
             **self.figures,
             "result": self.result,
+            "standing": self.standing,
             "per_class": self._per_class(),
             "components": self.components,
             "restarts": self._restarts(),
@@ -123,7 +130,7 @@ class Section:
 
     def warnings(self) -> list[str]:
         """Return what a reader of the whole page should be warned of."""
-        name, said = self.result.method, self.result.confusion.sum(0)
+        name, said = self.standing.shown, self.result.confusion.sum(0)
         never = [one for one, count in zip(self.result.classes, said, strict=True) if not count]
         answers = [f"{name} never answered {', '.join(never)}."] if never else []
         again = remarks.restart_warning(name, self.fits, self._seeds)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan import metrics
+from dstan.evaluation.standing import COMMON, Standing
 from dstan.evaluation.statistics import Interval, interval_of
 
 if TYPE_CHECKING:
@@ -40,12 +41,26 @@ class ScoreRow:
         What the paper prints for it on this task.
     baseline
         Whether it is the majority baseline.
+    fidelity, track
+        How its scores are to be taken, as in :class:`~dstan.evaluation.standing.Standing`.
     """
 
     method: str
     scores: Mapping[str, Interval]
     paper: Mapping[str, float] = field(default_factory=dict)
     baseline: bool = False
+    fidelity: str = ""
+    track: str = COMMON
+
+    @property
+    def standing(self) -> Standing:
+        """How its scores are to be taken."""
+        return Standing(self.method, self.fidelity, self.track)
+
+    @property
+    def name(self) -> str:
+        """Its name as it is shown."""
+        return self.standing.shown
 
 
 @dataclass(frozen=True)
@@ -77,36 +92,44 @@ class CorpusRow:
     rows: Sequence[ScoreRow]
 
 
-def score_row(result: Result, paper: Mapping[str, float] | None = None, *, baseline: bool = False) -> ScoreRow:
+def score_row(
+    result: Result, standing: Standing, paper: Mapping[str, float] | None = None, *, baseline: bool = False
+) -> ScoreRow:
     """Return one method's scores with their intervals.
 
     Parameters
     ----------
     result
         What the method scored.
+    standing
+        How that is to be taken.
     paper
         What the paper prints for it.
     baseline
         Whether it is the majority baseline.
     """
     scores = {name: Interval(value, *result.intervals[name]) for name, value in result.scores.items()}
-    return ScoreRow(result.method, scores, paper or {}, baseline)
+    return ScoreRow(result.method, scores, paper or {}, baseline, **standing.to_dict())
 
 
-def by_corpus(results: Sequence[Result]) -> list[CorpusRow]:
+def by_corpus(results: Sequence[Result], standings: Mapping[str, Standing]) -> list[CorpusRow]:
     """Return every method's scores on each corpus; nothing where predictions are of one corpus.
 
     Parameters
     ----------
     results
         The methods, the majority baseline last.
+    standings
+        How the scores of each are to be taken.
     """
     return [
         CorpusRow(
             corpus,
             clips=int((part.predictions["seed"] == part.predictions["seed"].min()).sum()),
             subjects=part.predictions["subject"].nunique(),
-            rows=[score_row(one.per_corpus[corpus], baseline=one is results[-1]) for one in results],
+            rows=[
+                score_row(one.per_corpus[corpus], standings[one.method], baseline=one is results[-1]) for one in results
+            ],
         )
         for corpus, part in results[-1].per_corpus.items()
     ]

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EM DASH}"
+"""Stands where there is nothing to say."""
 FEW_PEOPLE = 15
 """With fewer, intervals from resampling people are said to be rough."""
 

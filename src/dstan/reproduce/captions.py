@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dstan.recognizers import METHODS
+from dstan.evaluation.standing import MEANINGS, Standing, published_name
+from dstan.recognizers import METHODS, PAPER_TRACK, recognizer
 from dstan.reports.appendix import flat
-from dstan.reports.published import DATA_SETS, PEOPLE
+from dstan.reports.published import COMPARED, DATA_SETS, PAPER_NAMES, PEOPLE
 from dstan.reproduce.runs import Measured
 
 PAPER_SETTINGS = {"recipe.size": "224", "recipe.steps": "9", "training.batch_size": "32"}
 """Settings that the paper states (section 3.2); of all others it is silent."""
+_RANKED = (*COMPARED, "dstan")
 _HELD_OUT = {"loso": "one person", "kfold-subject": "a fifth of the people"}
 
 
@@ -40,6 +42,50 @@ def reading_words(measured: Sequence[Measured]) -> str:
         f"Ours: {seeds}; in brackets the 95 % interval over people. The difference is ours less the paper's. "
         "F1 is the harmonic mean of mean precision and mean recall, as in the paper."
     )
+
+
+def ranking_words(measured: Sequence[Measured]) -> str:
+    """Say which of our rows may be ranked, and on what input each method was measured.
+
+    Parameters
+    ----------
+    measured
+        What was measured on each data set.
+    """
+    by_input: dict[str, dict[str, None]] = {}
+    published = False
+    for one in measured:
+        for method, info in one.about.items():
+            about = {**info["components"], **info["methods"]}[method]
+            published |= not Standing.read(info, method).is_ranked
+            if method in _RANKED:
+                by_input.setdefault(_input(about["settings"]["recipe"]), {})[PAPER_NAMES[method]] = None
+    inputs = "; ".join(f"{words}: {', '.join(names)}" for words, names in by_input.items())
+    rest = " “Published settings” has the input and the parameters published for a method, and is not ranked."
+    return (
+        "Ours may be ranked against each other: the same people and folds, and every choice made on the people learned "
+        f"from. The input is {inputs}.{rest * published} dstan compare tests a difference."
+    )
+
+
+def _input(recipe: Mapping[str, Any]) -> str:
+    """Return what a recipe gives to a method."""
+    size = recipe["size"]
+    height, width = size if isinstance(size, list) else (size, size)
+    fields = "one field from onset to apex" if recipe["pairs"] == "onset-apex" else f"{recipe['steps']} steps"
+    return f"{height} x {width} pixels, {fields}"
+
+
+def fidelity_words(fidelities: Iterable[str]) -> str:
+    """Say what the words for fidelity mean that occur.
+
+    Parameters
+    ----------
+    fidelities
+        Of each row; those that are none are left aside.
+    """
+    found = [f"{word} ({meaning})" for word, meaning in MEANINGS.items() if word in set(fidelities)]
+    return f"Fidelity, how near ours is to the publication: {'; '.join(found)}."
 
 
 def departures(one: Measured) -> str:
@@ -81,19 +127,27 @@ def _changed(one: Measured) -> Iterable[str]:
     found: dict[str, set[str]] = {}
     for method, info in one.about.items():
         about = {**info["components"], **info["methods"]}.get(method)
-        if about is None or method not in METHODS:
+        if about is None or method not in {**METHODS, **PAPER_TRACK}:
             continue
-        default = flat(METHODS[method]().settings.to_dict())
+        own = one.info is info and published_name(method) not in COMPARED
+        default = flat(recognizer(method).settings.to_dict()) | (PAPER_SETTINGS if own else {})
         for key, value in flat(about["settings"]).items():
-            usual = PAPER_SETTINGS.get(key, default.get(key)) if one.info is info else default.get(key)
+            usual = default.get(key)
             if usual is not None and value != usual:
-                found.setdefault(f"{key} = {{}} ({_whose(key, usual)})", set()).add(value)
+                whose = _whose(usual, stated=own and key in PAPER_SETTINGS, method=method)
+                found.setdefault(f"{key} = {{}} ({whose})", set()).add(value)
     for words, values in found.items():
         yield words.format(" or ".join(sorted(values)))
 
 
-def _whose(key: str, usual: str) -> str:
-    return f"paper: {usual}" if key in PAPER_SETTINGS else f"default {usual}; the paper does not say"
+def _whose(usual: str, *, stated: bool, method: str) -> str:
+    """Say whose value it is that was not taken."""
+    if stated:
+        return f"paper: {usual}"
+    if published_name(method) in COMPARED:
+        name = PAPER_NAMES[published_name(method)]
+        return f"{name}{', published' * (published_name(method) != method)}: {usual}"
+    return f"default {usual}; the paper does not say"
 
 
 def about_all(measured: Sequence[Measured]) -> list[str]:
@@ -107,6 +161,7 @@ def about_all(measured: Sequence[Measured]) -> list[str]:
 def record_of(one: Measured, method: str) -> Mapping[str, Any]:
     """Return what every record of a CSV says of the run behind a number, measured or not."""
     info = one.about.get(method)
+    standing = Standing.read(info, method) if info is not None else Standing(method, track="")
     blank = {"clips": "", "people": "", "protocol": "", "seeds": ""}
     known = (
         blank
@@ -118,4 +173,4 @@ def record_of(one: Measured, method: str) -> Mapping[str, Any]:
             "seeds": len(info["seeds"]),
         }
     )
-    return {"faces": "SYNTHETIC" if one.synthetic else "filmed", **known}
+    return {"faces": "SYNTHETIC" if one.synthetic else "filmed", **known, **standing.to_dict()}

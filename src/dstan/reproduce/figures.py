@@ -16,9 +16,10 @@ from dstan.reports.drawing import Drawing, finish, style
 from dstan.reports.figures import confusion_figure, emotions_figure, subjects_figure
 from dstan.reports.published import PAPER_NAMES, figure_words
 from dstan.reports.tables import recalls, subject_rates
+from dstan.reports.text import NOTHING
 from dstan.reproduce.captions import departures, record_of, synthetic_words, title
 from dstan.reproduce.runs import Measured
-from dstan.reproduce.sheet import NOTHING, Record, Sheet, ours_text
+from dstan.reproduce.sheet import Record, Sheet, ours_text
 from dstan.reproduce.targets import Target
 
 METHOD = "dstan"

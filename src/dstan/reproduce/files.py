@@ -97,14 +97,16 @@ def _part(sheet: Sheet, name: str) -> Sheet:
 
 
 def _tex_table(sheet: Sheet, name: str) -> str:
-    words = "l" * sheet.words + "r" * (len(sheet.columns) - sheet.words) + r"p{0.3\textwidth}" * bool(sheet.notes)
+    long = r"p{0.13\textwidth}p{0.08\textwidth}"  # the method's name and its fidelity, beside notes
+    words = f"l{long}" if sheet.notes else "l" * sheet.words
+    spec = words + "r" * (len(sheet.columns) - sheet.words) + r"p{0.2\textwidth}" * bool(sheet.notes)
     heads = [tex(name) for _, name in sheet.columns] + [_NOTES] * bool(sheet.notes)
     lines = [
         r"\begin{table*}",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
         rf"\caption{{{tex(' '.join([sheet.title + '.', *sheet.caption]))}}}",
         rf"\label{{tab:{name}}}",
-        rf"\begin{{tabular}}{{{words}}}",
+        rf"\begin{{tabular}}{{{spec}}}",
         r"\toprule",
         *_tex_groups(sheet),
         rf"{' & '.join(heads)} \\",

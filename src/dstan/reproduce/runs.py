@@ -10,7 +10,8 @@ from typing import Any
 from dstan.clips import ClipSet, PreparedClip
 from dstan.errors import RunError
 from dstan.evaluation import Result, Run, evaluate, load_run
-from dstan.recognizers import METHODS, Recognizer, recognizer
+from dstan.evaluation.methods import make_methods
+from dstan.recognizers import PAPER_TRACK, Recognizer
 from dstan.reports.published import DATA_SETS, PAPER_NAMES, paper_scores
 from dstan.reproduce.targets import TASKS
 
@@ -81,11 +82,11 @@ def run_corpus(
     clips
         Its clips, labelled for its task.
     methods
-        Names of :data:`dstan.recognizers.METHODS`.
+        Names of :data:`dstan.recognizers.METHODS` or :data:`dstan.recognizers.PAPER_TRACK`.
     out
         The folder of the reproduction.
     overrides
-        Nested settings over every method's own; a compared method takes those groups that it has.
+        Nested settings over every method's own; each takes those groups that it has.
     options
         Those of :func:`dstan.evaluation.evaluate`.
 
@@ -94,8 +95,8 @@ def run_corpus(
     DstanError
         As :func:`dstan.evaluation.evaluate`.
     """
-    made = [make(name, overrides or {}) for name in methods]
-    shared = make(OWN, overrides or {}).recipe.digest()
+    own, *made = make(methods, overrides or {})
+    shared = own.recipe.digest()
     together = [one for one in made if one.recipe.digest() == shared]
     if together:
         evaluate(together, clips, out=out / corpus, **options)
@@ -104,17 +105,16 @@ def run_corpus(
             evaluate([one], clips, out=out / f"{corpus}-{one.name}", **options)
 
 
-def make(name: str, overrides: Mapping[str, Any]) -> Recognizer:
-    """Make a method with the settings given, as far as it has such groups; DSTAN knows them all.
+def make(methods: Sequence[str], overrides: Mapping[str, Any]) -> list[Recognizer]:
+    """Make DSTAN and then some methods, each with those groups of the settings that it has.
 
     Raises
     ------
     ConfigError
-        If a setting is unknown or out of range.
+        If a setting is unknown to all of them or out of range.
     """
-    recognizer(OWN, overrides)  # whatever is misspelt is said here
-    groups = METHODS[name]().settings.to_dict()
-    return recognizer(name, {group: value for group, value in overrides.items() if group in groups})
+    made = {one.name: one for one in make_methods([OWN, *methods], overrides)}
+    return [made[OWN], *(made[name] for name in methods)]
 
 
 def read_measured(out: Path, corpus: str) -> Measured | None:
@@ -167,6 +167,6 @@ def is_measured(out: Path, corpus: str) -> bool:
 
 def _finished(out: Path, corpus: str) -> dict[Path, str | None]:
     """Return the runs on a corpus that have a finished method, and which method is read; None for all of them."""
-    own = {out / f"{corpus}-{name}": name for name in PAPER_NAMES}
+    own = {out / f"{corpus}-{name}": name for name in (*PAPER_NAMES, *PAPER_TRACK)}
     every = {out / corpus: None, **own}
     return {folder: name for folder, name in every.items() if any(folder.glob(f"{name or '*'}/metrics.json"))}

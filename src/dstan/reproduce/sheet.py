@@ -9,10 +9,9 @@ from typing import Any, TypeAlias
 from dstan.evaluation import Result
 from dstan.evaluation.statistics import Interval, deviation
 from dstan.reports.drawing import Drawing
-from dstan.reports.text import signed
+from dstan.reports.text import NOTHING, signed
 
 Record: TypeAlias = Mapping[str, Any]
-NOTHING = "\N{EM DASH}"
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,23 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
 
+from dstan.evaluation.standing import COMMON, Standing, published_name, shown_name
+from dstan.recognizers import METHODS, PAPER_TRACK, recognizer
 from dstan.reports.published import PAPER_NAMES, published_on
-from dstan.reproduce.captions import about_all, reading_words, record_of, synthetic_words, title
+from dstan.reports.text import NOTHING
+from dstan.reproduce.captions import (
+    about_all,
+    fidelity_words,
+    ranking_words,
+    reading_words,
+    record_of,
+    synthetic_words,
+    title,
+)
 from dstan.reproduce.dots import Dots, dot_plot
 from dstan.reproduce.runs import Measured
-from dstan.reproduce.sheet import NOTHING, Cell, Record, Sheet
-from dstan.reproduce.targets import BASELINE, Target
+from dstan.reproduce.sheet import Cell, Record, Sheet
+from dstan.reproduce.targets import BASELINE, Target, shown_methods
 
 Columns: TypeAlias = tuple[tuple[str, str], ...]
 Rows: TypeAlias = tuple[tuple[str, ...], ...]
@@ -22,8 +33,8 @@ PARTS = ("paper", "ours", "difference")
 BASELINE_NAME = "commonest class"
 _GUESS = f"“{BASELINE_NAME}” answers the commonest class of the training people: what looking at nothing scores."
 _NOT_COMPARABLE = (
-    "The published rows are not comparable with each other: they come from different papers, on differing clips and by "
-    "differing protocols. Where an accuracy is an exact share of some number of clips, the row says which. Ours are "
+    "The published figures are not comparable with each other: they come from different papers, on differing clips and "
+    "by differing protocols. Where an accuracy is an exact share of some number of clips, the row says which. Ours are "
     "all on the same people and folds, but for clips that a method's own preprocessing cannot use."
 )
 _NOT_THERE = f"“{NOTHING}”: the paper prints none, or the method was not run or is not part of this version."
@@ -38,12 +49,29 @@ class Line:
     cells: Mapping[str, Cell]
 
     @property
+    def standing(self) -> Standing:
+        """How its scores are to be taken: as its run says, or where it was not run, as the method does."""
+        info = self.data.about.get(self.method)
+        if info is not None:
+            return Standing.read(info, self.method)
+        known = self.method in {**METHODS, **PAPER_TRACK}
+        return Standing.of(recognizer(self.method)) if known else Standing(self.method)
+
+    @property
     def name(self) -> str:
         """The method as the paper calls it."""
-        return BASELINE_NAME if self.method == BASELINE else PAPER_NAMES[self.method]
+        if self.method == BASELINE:
+            return BASELINE_NAME
+        name = shown_name(PAPER_NAMES[published_name(self.method)], self.standing.fidelity)
+        return name if self.standing.is_ranked else f"{name}, published settings"
+
+    @property
+    def fidelity(self) -> str:
+        """How near it is to its publication."""
+        return NOTHING if self.method == BASELINE else self.standing.fidelity or NOTHING
 
 
-def table_sheet(target: Target, measured: Sequence[Measured]) -> Sheet:
+def table_sheet(target: Target, measured: Sequence[Measured], track: str = COMMON) -> Sheet:
     """Build one of the paper's tables.
 
     Parameters
@@ -52,16 +80,19 @@ def table_sheet(target: Target, measured: Sequence[Measured]) -> Sheet:
         Which.
     measured
         What was measured on each of its data sets; at least one.
+    track
+        Of the compared methods: "common", "paper" or "both".
     """
-    lines = [line for one in measured for line in _lines(target, one)]
+    methods = shown_methods(target, track)
+    lines = [line for one in measured for line in _lines(target, one, methods)]
     heading = title(target.number, target.title, measured)
     columns, rows = _by_score(target, lines) if len(target.scores) > len(target.methods) else _by_method(target, lines)
     return Sheet(
         name=target.name,
         title=heading,
-        caption=tuple(_caption(target, measured)),
+        caption=tuple(_caption(target, measured, lines)),
         columns=columns,
-        words=2,
+        words=sum(not group for group, _ in columns),
         rows=rows,
         records=tuple(record for line in lines for record in _records(target, line)),
         drawing=dot_plot(target.name, heading, _dots(target, lines)),
@@ -70,9 +101,9 @@ def table_sheet(target: Target, measured: Sequence[Measured]) -> Sheet:
     )
 
 
-def _lines(target: Target, one: Measured) -> Iterator[Line]:
-    for method in (*target.methods, BASELINE):
-        printed = one.paper.get(method, {})
+def _lines(target: Target, one: Measured, methods: Sequence[str]) -> Iterator[Line]:
+    for method in (*methods, BASELINE):
+        printed = one.paper.get(published_name(method), {})
         result = one.results.get(method)
         yield Line(
             one, method, {score: Cell.of(result, score, printed.get(score), target.digits) for score in target.scores}
@@ -82,11 +113,11 @@ def _lines(target: Target, one: Measured) -> Iterator[Line]:
 def _by_method(target: Target, lines: Sequence[Line]) -> tuple[Columns, Rows]:
     """Return a row a method and columns for each score."""
     heads = [(SCORE_NAMES[score], what) for score in target.scores for what in PARTS]
-    rows = (
-        (line.data.name, line.name, *(text for score in target.scores for text in line.cells[score].texts()))
-        for line in lines
-    )
-    return (("", "data set"), ("", "method"), *heads), tuple(rows)
+    rows = []
+    for line in lines:
+        texts = [text for score in target.scores for text in line.cells[score].texts()]
+        rows.append((line.data.name, line.name, line.fidelity, *texts))
+    return (("", "data set"), ("", "method"), ("", "fidelity"), *heads), tuple(rows)
 
 
 def _by_score(target: Target, lines: Sequence[Line]) -> tuple[Columns, Rows]:
@@ -112,6 +143,7 @@ def _records(target: Target, line: Line) -> Iterator[Record]:
             "score": score,
             **line.cells[score].record(),
             **record_of(line.data, line.method),
+            **line.standing.to_dict(),
             **({"note": _note(line)} if target.name == "table4" else {}),
         }
 
@@ -119,16 +151,18 @@ def _records(target: Target, line: Line) -> Iterator[Record]:
 def _note(line: Line) -> str:
     if line.method == BASELINE:
         return "not in the paper"
-    known = published_on().get((line.method, line.data.task))
+    known = published_on().get((published_name(line.method), line.data.task))
     return known.note if known else "the paper prints none"
 
 
-def _caption(target: Target, measured: Sequence[Measured]) -> Iterator[str]:
+def _caption(target: Target, measured: Sequence[Measured], lines: Sequence[Line]) -> Iterator[str]:
     yield from synthetic_words(measured)
     yield reading_words(measured)
     if target.name == "table4":
         yield _NOT_COMPARABLE
-    if any(method not in one.results for one in measured for method in target.methods):
+        yield ranking_words(measured)
+    yield fidelity_words([line.fidelity for line in lines])
+    if any(line.method not in line.data.results for line in lines if line.method != BASELINE):
         yield _NOT_THERE
     yield _GUESS
     yield from about_all(measured)

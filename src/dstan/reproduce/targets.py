@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from dstan._registry import look_up
-from dstan.recognizers import METHODS
+from dstan.errors import ConfigError
+from dstan.evaluation.methods import TRACKS, on_track
+from dstan.evaluation.standing import COMMON
+from dstan.recognizers import METHODS, PAPER_TRACK
 from dstan.reports.published import COMPARED, DATA_SETS
 
 BASELINE = "majority"
@@ -90,7 +93,44 @@ def choose(names: Sequence[str]) -> list[Target]:
     return [target for name, target in TARGETS.items() if name in names or ALL in names]
 
 
-def methods_for(targets: Sequence[Target], corpus: str) -> list[str]:
+def shown_methods(target: Target, track: str = COMMON) -> list[str]:
+    """Return the methods that a target shows.
+
+    Parameters
+    ----------
+    target
+        A table or a figure.
+    track
+        "common", "paper" or "both"; it concerns Table 4 alone, for the other methods have one track.
+    """
+    return on_track(target.methods, track) if COMPARED[0] in target.methods else list(target.methods)
+
+
+def check_track(targets: Sequence[Target], track: str) -> None:
+    """Raise ConfigError where a track is wanted that nothing of what is wanted has.
+
+    Parameters
+    ----------
+    targets
+        What is wanted.
+    track
+        As it was typed.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such track.
+    """
+    look_up("track", track, dict.fromkeys(TRACKS))
+    if track != COMMON and not any(COMPARED[0] in target.methods for target in targets):
+        raise ConfigError(
+            "only table4 shows methods that have published settings",
+            where=f"--track {track}",
+            hint="Leave --track out, or add table4",
+        )
+
+
+def methods_for(targets: Sequence[Target], corpus: str, track: str = COMMON) -> list[str]:
     """Return the methods that have to be run on a corpus, the majority baseline among them.
 
     Parameters
@@ -99,6 +139,8 @@ def methods_for(targets: Sequence[Target], corpus: str) -> list[str]:
         What is wanted.
     corpus
         One of :data:`TASKS`.
+    track
+        "common", "paper" or "both".
     """
-    wanted = {method for target in targets if corpus in target.corpora for method in target.methods}
-    return [name for name in METHODS if name in wanted or (wanted and name == BASELINE)]
+    wanted = {method for target in targets if corpus in target.corpora for method in shown_methods(target, track)}
+    return [name for name in (*METHODS, *PAPER_TRACK) if name in wanted or (wanted and name == BASELINE)]

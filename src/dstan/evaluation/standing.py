@@ -1,0 +1,93 @@
+"""How a method's scores are to be taken: how near it is to its publication, and whether they may be ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from dstan.recognizers.contract import PAPER_ENDING, Fidelity
+
+if TYPE_CHECKING:
+    from dstan.recognizers import Recognizer
+
+COMMON, PAPER = "common", "paper"
+MEANINGS = {
+    Fidelity.EXACT: "all that decides a number is published, and done here",
+    Fidelity.MINOR: "the formulas are published; a few parameters are ours",
+    Fidelity.STRUCTURE: "built by what is published; many details are ours",
+    Fidelity.REINTERPRETATION: "the idea is published; the formulas are ours, and tables say so beside the name",
+}
+"""What each word for fidelity says."""
+RANKING = (
+    "Only methods of the common track are ranked against each other: same people, folds and way of choosing. One of "
+    "the paper track has the input and the parameters that were published for it."
+)
+"""What stands below every table that has both tracks."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the scores of a method are to be taken.
+
+    Parameters
+    ----------
+    method
+        Its name.
+    fidelity
+        One of :class:`~dstan.recognizers.contract.Fidelity`; "" where a run does not say.
+    track
+        "common" or "paper".
+    """
+
+    method: str
+    fidelity: str = ""
+    track: str = COMMON
+
+    @classmethod
+    def of(cls, recognizer: Recognizer) -> Self:
+        """Ask a recogniser; one of a user's own need not say how near it is to a publication."""
+        return cls(recognizer.name, str(getattr(recognizer, "fidelity", "")), recognizer.track)
+
+    @classmethod
+    def read(cls, info: Mapping[str, Any], method: str) -> Self:
+        """Read it from what ``run.json`` says; older runs say nothing of it, and had the common track only."""
+        about = {**info.get("components", {}), **info["methods"]}.get(method, {})
+        return cls(method, about.get("fidelity", ""), about.get("track", COMMON))
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether its scores may be ranked against those of others."""
+        return self.track == COMMON
+
+    @property
+    def shown(self) -> str:
+        """The name as every table shows it."""
+        return shown_name(self.method, self.fidelity)
+
+    @property
+    def words(self) -> str:
+        """What stands below or beside the name: ``exact, common track``."""
+        return ", ".join(part for part in (self.fidelity, f"{self.track} track") if part)
+
+    def to_dict(self) -> dict[str, str]:
+        """Return what ``run.json`` and JSON output say."""
+        return {"fidelity": self.fidelity, "track": self.track}
+
+
+def shown_name(name: str, fidelity: str) -> str:
+    """Return a name that says where a method is another one than was published under it.
+
+    Parameters
+    ----------
+    name
+        Of the method, as the table calls it.
+    fidelity
+        One of :class:`~dstan.recognizers.contract.Fidelity`, or "".
+    """
+    return f"{name} ({fidelity})" if fidelity == Fidelity.REINTERPRETATION else name
+
+
+def published_name(method: str) -> str:
+    """Return the name of a method without the ending of its paper track."""
+    return method.removesuffix(PAPER_ENDING)
