@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics.pairwise import additive_chi2_kernel
 from sklearn.svm import SVC
 
-from dstan.errors import DstanError, NotFittedError
+from dstan.errors import ConfigError, DstanError, NotFittedError
 from dstan.svm import SVM, SVMSettings, compare, gram, width
 
 
@@ -94,6 +95,21 @@ def test_the_chi2_kernel_is_its_formula() -> None:
     apart = [within[i, j] for i in range(4) for j in range(4) if i != j]
     assert width("chi2", one, within) == pytest.approx(1 / np.mean(apart))
     assert width("chi2", one[:1], within[:1, :1]) == 1
+
+
+@pytest.mark.parametrize("features", [1, 15, 16, 40])
+def test_the_compiled_chi_square_is_that_of_scikit_learn(features: int) -> None:
+    rng = np.random.default_rng(features)
+    one, other = (rng.uniform(0, 1, (n, features)) * (rng.uniform(0, 1, (n, features)) < 0.5) for n in (5, 3))
+    np.testing.assert_allclose(compare("chi2", one, other), -additive_chi2_kernel(one, other), atol=1e-12)
+    np.testing.assert_allclose(compare("chi2", one, one), -additive_chi2_kernel(one, one), atol=1e-12)
+
+
+def test_settings_that_make_no_sense_are_errors() -> None:
+    with pytest.raises(ConfigError, match="no candidate"):
+        SVMSettings(C=())
+    with pytest.raises(ConfigError, match="compares shares"):
+        SVMSettings(kernel="chi2", standardise=True)
 
 
 def test_rows_are_predicted_by_themselves() -> None:

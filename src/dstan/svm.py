@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.config import Settings, setting
-from dstan.errors import DstanError, NotFittedError
+from dstan.errors import ConfigError, DstanError, NotFittedError
 
 KERNELS = ("linear", "poly", "rbf", "chi2")
 
@@ -40,6 +40,13 @@ class SVMSettings(Settings):
     balanced: bool = setting(True, "Rare classes weigh as much as frequent ones.")
     parts: int = setting(5, "Parts of the training people that are held out in turn to choose.", low=2, high=100)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.C:
+            raise ConfigError("C has no candidate", hint='Give at least one: --set "svm.C=[1]"')
+        if self.kernel == "chi2" and self.standardise:
+            raise ConfigError("the chi2 kernel compares shares, which standardised features are not", hint="Use rbf")
+
 
 def compare(kernel: str, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (n, m) products or distances that a kernel is a function of.
@@ -56,11 +63,13 @@ def compare(kernel: str, one: NDArray[np.float64], other: NDArray[np.float64]) -
     ``linear``, ``poly``: scalar products; ``rbf``: squared distances; ``chi2``: sums of (a - b)^2 / (a + b), for
     features that are not negative, a term being 0 where both are 0.
     """
-    from sklearn.metrics.pairwise import additive_chi2_kernel, euclidean_distances
-
     if kernel == "chi2":
-        return np.asarray(-additive_chi2_kernel(one, other))
+        from dstan.descriptors.distances import chi_square
+
+        return chi_square(one, other)
     if kernel == "rbf":
+        from sklearn.metrics.pairwise import euclidean_distances
+
         return np.asarray(euclidean_distances(one, other, squared=True))
     return np.asarray(one @ other.T)
 

@@ -57,8 +57,6 @@ def _frames(needed: int, size: tuple[int, int] = (32, 32), **settings: Any) -> S
     )
 
 
-_NO_LANDMARKS: dict[str, Any] = {"bad": {"landmarks": None}, "says": "landmarks"}
-
 SPECIMENS: dict[str, Specimen] = {
     "majority": replace(_NETWORK, bad={}, is_random=False),
     "lbp-top": _frames(5),
@@ -66,7 +64,17 @@ SPECIMENS: dict[str, Specimen] = {
     "lbp-sip": _frames(5),
     "stlbp-ip": _frames(6, (72, 81)),
     "stlbp-ip-paper": _frames(8, (72, 81)),
+    "stclqp": replace(
+        _frames(5, descriptor={"words": 4, "samples": 300, "dimensions": [2], "grid": [2, 2]}), is_random=True
+    ),
     "lcbp": _frames(3),
+    "mdmo": Specimen(
+        _SVM,
+        size=(64, 64),
+        others=((1, 1, (65, 80)),),
+        bad={"landmarks": None},
+        says="it has no landmarks",
+    ),
     "fdm": Specimen(
         _SVM,
         fields=3,
@@ -142,12 +150,12 @@ def draw_one(
     """Draw a clip for a method; clips of one kind move alike."""
     own, rng = specimen(name), np.random.default_rng([seed, kind])
     size = size or own.size
-    made = PreparedClip.from_arrays(
+    return PreparedClip.from_arrays(
         appearance=rng.uniform(0, 255, (frames or own.frames, *size)).astype(np.float32),
         flow=rng.normal(kind, 1, (fields or own.fields, 2, *size)).astype(np.float32),
+        landmarks=face_points(size),
         **about,
     )
-    return replace(made, landmarks=face_points(size))
 
 
 def draw(name: str, n: int = 7, *, seed: int = 0, labels: Sequence[str] = CLASSES, **shape: Any) -> list[PreparedClip]:

@@ -84,7 +84,9 @@ _HANDCRAFTED: Mapping[str, tuple[str, str]] = {
     "lbp-top": ("lbp_top", "LBPTOP"),
     "lbp-sip": ("lbp_sip", "LBPSIP"),
     "stlbp-ip": ("stlbp_ip", "STLBPIP"),
+    "stclqp": ("stclqp", "STCLQP"),
     "lcbp": ("lcbp", "LCBP"),
+    "mdmo": ("mdmo", "MDMO"),
     "fdm": ("fdm", "FDM"),
     "bi-woof": ("bi_woof", "BiWOOF"),
 }
