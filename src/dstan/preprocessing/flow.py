@@ -78,8 +78,7 @@ def rlof(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.
     """Estimate flow by robust local optical flow: quiet, slow, works on whole grey levels.
 
     Points on a grid of 6 px are followed both ways; the others take what the nearest of them have, nearness being
-    measured along the picture (OpenCV's geodesic interpolation: its default, EPIC, takes away more of subtle motion,
-    and never ends where fewer than 128 points are followed).
+    measured along the picture (OpenCV's geodesic interpolation; its default, EPIC, takes away more of subtle motion).
 
     Parameters
     ----------
