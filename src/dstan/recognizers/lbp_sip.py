@@ -52,7 +52,7 @@ class LBPSIP(DescriptorRecognizer):
 
     settings: LBPSIPSettings
     reference: ClassVar[str] = "Y. Wang, J. See, R. C.-W. Phan and Y.-H. Oh, ACCV 2014"
-    fidelity: ClassVar[Fidelity] = Fidelity.EXACT
+    fidelity: ClassVar[Fidelity] = Fidelity.MINOR
     what: ClassVar[str] = "binary patterns of six neighbours in space and time, by blocks"
 
     def describe(self, clip: PreparedClip) -> NDArray[Any]:

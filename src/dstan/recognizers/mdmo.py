@@ -60,7 +60,7 @@ class MDMO(DescriptorRecognizer):
 
     settings: MDMOSettings
     reference: ClassVar[str] = "Y.-J. Liu et al., IEEE Transactions on Affective Computing 7(4), 2016"
-    fidelity: ClassVar[Fidelity] = Fidelity.EXACT
+    fidelity: ClassVar[Fidelity] = Fidelity.MINOR
     what: ClassVar[str] = "mean flow of the main direction in 36 facial regions"
     streams = ("flow",)
 
