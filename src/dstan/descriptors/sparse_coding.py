@@ -221,11 +221,12 @@ class _Descent:
     def run(self, atoms: NDArray[np.float64], steps: int, change: float = 0.0) -> None:
         """Take some steps with these atoms, or until the codes change by no more than a share of theirs."""
         known = atoms.astype(self.number)
-        products, wanted = 2 * known @ known.T, 2 * self.samples @ known.T
+        doubled, flat = 2 * known.T, (-1, len(atoms))
         length = 1 / (2 * (np.linalg.norm(atoms, 2) ** 2 + self.roughest) or 1.0)
         rough = self.number(2 * self.weight) * self.laplacians
         for _ in range(steps):
-            slope = (self.ahead.reshape(-1, len(atoms)) @ products).reshape(wanted.shape) - wanted
+            errors = self.ahead.reshape(flat) @ known - self.samples.reshape(-1, known.shape[1])
+            slope = (errors @ doubled).reshape(self.codes.shape)
             pace = (1 + (1 + 4 * self.pace**2) ** 0.5) / 2
             numbers = map(self.number, (length, length * self.sparsity, (self.pace - 1) / pace))
             moved, size = _step(slope, rough, self.ahead, self.codes, *numbers)
