@@ -75,6 +75,15 @@ SPECIMENS: dict[str, Specimen] = {
         bad={"landmarks": None},
         says="it has no landmarks",
     ),
+    "sparse-mdmo": Specimen(
+        {**_SVM, "dictionary": {"atoms": 8}, "pooling": [0.0, 1.0]},
+        fields=3,
+        size=(64, 64),
+        others=((1, 1, (65, 80)), (1, 4, (64, 64))),
+        bad={"landmarks": None},
+        says="it has no landmarks",
+        is_random=True,
+    ),
     "fdm": Specimen(
         _SVM,
         fields=3,

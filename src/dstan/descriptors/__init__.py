@@ -15,8 +15,33 @@ from dstan.descriptors.bi_woof import bi_woof
 from dstan.descriptors.fdm import fdm
 from dstan.descriptors.lbp_sip import lbp_sip
 from dstan.descriptors.lbp_top import lbp_top
-from dstan.descriptors.lcbp import lcbp
-from dstan.descriptors.mdmo import mdmo
+from dstan.descriptors.lcbp import block_energy, energy_weights, lcbp
+from dstan.descriptors.mdmo import mdmo, mdmo_atoms
+from dstan.descriptors.quantisation import learn_codebooks, word_histograms
+from dstan.descriptors.slpp import fit_slpp
+from dstan.descriptors.sparse_coding import code, learn_dictionary
+from dstan.descriptors.sparse_mdmo import pool, sparse_mdmo, split
+from dstan.descriptors.stclqp import stclqp_codes
 from dstan.descriptors.stlbp_ip import stlbp_ip
 
-__all__ = ["bi_woof", "fdm", "lbp_sip", "lbp_top", "lcbp", "mdmo", "stlbp_ip"]
+__all__ = [
+    "bi_woof",
+    "block_energy",
+    "code",
+    "energy_weights",
+    "fdm",
+    "fit_slpp",
+    "lbp_sip",
+    "lbp_top",
+    "lcbp",
+    "learn_codebooks",
+    "learn_dictionary",
+    "mdmo",
+    "mdmo_atoms",
+    "pool",
+    "sparse_mdmo",
+    "split",
+    "stclqp_codes",
+    "stlbp_ip",
+    "word_histograms",
+]

@@ -88,6 +88,7 @@ _HANDCRAFTED: Mapping[str, tuple[str, str]] = {
     "lcbp": ("lcbp", "LCBP"),
     "mdmo": ("mdmo", "MDMO"),
     "fdm": ("fdm", "FDM"),
+    "sparse-mdmo": ("sparse_mdmo", "SparseMDMO"),
     "bi-woof": ("bi_woof", "BiWOOF"),
 }
 """The file and the class of each handcrafted method; they are imported when they are first made."""

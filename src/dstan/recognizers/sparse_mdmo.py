@@ -153,7 +153,7 @@ class SparseMDMO(DescriptorRecognizer):
 
 COMMON = SparseMDMOSettings(
     recipe=mdmo.COMMON.recipe,
-    svm=SVMSettings(kernel="poly", gamma=(0.05, 0.1, 0.2, 0.5, 1.0), standardise=True),
+    svm=SVMSettings(kernel="poly", gamma=(0.001, 0.004, 0.02, 0.1), standardise=True),
 )
 PAPER = SparseMDMOSettings(
     recipe=mdmo.PAPER.recipe,
