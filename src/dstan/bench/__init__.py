@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dstan.bench.descriptors import bench_descriptors
 from dstan.bench.figures import Bench, Figure
 from dstan.bench.memory import bench_memory
 from dstan.bench.prediction import bench_predict
@@ -17,6 +18,7 @@ from dstan.bench.tables import Tables
 from dstan.bench.training import bench_training
 
 BENCHES: dict[str, Callable[..., Bench | Tables]] = {
+    "descriptors": bench_descriptors,
     "memory": bench_memory,
     "predict": bench_predict,
     "prepare": bench_prepare,
@@ -30,6 +32,7 @@ __all__ = [
     "Bench",
     "Figure",
     "Tables",
+    "bench_descriptors",
     "bench_memory",
     "bench_predict",
     "bench_prepare",

@@ -16,7 +16,10 @@ app = typer.Typer()
 
 @app.command(rich_help_panel="Methods")
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="prepare, memory, training, predict or preprocessing.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="descriptors, prepare, memory, training, predict or preprocessing."),
+    ],
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="For preprocessing: draw its tables here, as PNG.")
     ] = None,
@@ -49,6 +52,7 @@ def bench(
         for table in measured.tables:
             output.say(f"{table.name}: {table.what}")
             output.table(table.columns, table.text(), numbers=table.numbers())
+        output.say(machine(), "dim")
         return
     rows = [(row.name, f"{row.value:,.1f} {row.unit}", f"{row.ratio:.2f}", row.reference) for row in measured.figures]
     output.say(measured.what)
