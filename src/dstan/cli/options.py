@@ -188,10 +188,15 @@ def recognizers(methods: Sequence[str], overrides: Mapping[str, Any], track: str
         If a setting is unknown to all of them, or out of range, or none has a paper track.
     """
     from dstan.evaluation.methods import make_methods, on_track, settings_of_some
+    from dstan.recognizers import recognizer
 
+    make_methods(methods, {})  # a name that is not known is said first
     made = make_methods(on_track(methods, track), overrides)
     for group, names in settings_of_some(made, overrides).items():
         output.note(f"{group} is of {', '.join(names)} only; the others have no such settings")
+    changed = [one.name for one in made if one.track == "paper" and one.settings != recognizer(one.name).settings]
+    if changed:
+        output.note(f"{', '.join(changed)}: what is set here takes the place of what was published")
     return made
 
 

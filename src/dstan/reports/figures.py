@@ -41,7 +41,7 @@ def scores_figure(rows: Sequence[ScoreRow]) -> Drawing:
             for height, row in enumerate(rows):
                 _score_mark(panel, row, score, height, "baseline" if row.baseline else SERIES[0])
             panel.set(title=title, xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6))
-            panel.set_yticks(range(len(rows)), [label(row.name, 28) for row in rows])
+            panel.set_yticks(range(len(rows)), [label(row.name, 30) for row in rows])
             panel.tick_params(axis="y", length=0, pad=7)
             panel.grid(axis="x")
         alt = "Scores with 95% intervals. " + " ".join(_score_words(row) for row in rows)
@@ -89,7 +89,7 @@ def emotions_figure(classes: Sequence[str], rates: Mapping[str, Sequence[Interva
             role = colour(SERIES[index % len(SERIES)])
             panel.vlines(x, [rate.low for rate in values], [rate.high for rate in values], color=role, linewidth=2.2)
             marker = MARKERS[(index + index // len(SERIES)) % len(MARKERS)]
-            y, name = [rate.value for rate in values], label(method, 28)
+            y, name = [rate.value for rate in values], label(method, 30)
             panel.plot(x, y, marker, color=role, markersize=7, label=name, clip_on=False)
         panel.axhline(1 / len(classes), color=colour("baseline"), linestyle=(0, (4, 3)), linewidth=1.4)
         panel.set_xticks(
