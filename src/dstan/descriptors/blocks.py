@@ -19,6 +19,9 @@ TOLERANCE = 1e-6 * 255
 """Grey levels: a neighbour that is darker than the centre by no more counts as equal, so that rounding in float32
 does not flip a bit."""
 
+LARGEST = 1e6
+"""No grey level and no displacement is larger, by far; differences and squares of larger ones could overflow."""
+
 
 def edges(length: int, parts: int) -> NDArray[np.int64]:
     """Return where blocks begin along one axis: floor(i * length / parts) for i = 0 to parts.
@@ -152,9 +155,10 @@ def checked_volume(
     Raises
     ------
     ShapeError
-        If they are not such an array, hold NaN or infinity, or are too few or too small.
+        If they are not such an array, hold NaN, infinity or what no grey level is, or are too few or too small.
     """
     check_array("the clip's frames", frames, ndim=3)
+    _check_size("the clip's frames", frames, "Give grey levels from 0 to 255")
     if len(frames) < frames_needed:
         raise ShapeError(
             f"it has {len(frames)} frames, and {frames_needed} are needed",
@@ -182,9 +186,10 @@ def checked_flow(flow: NDArray[Any], *, fields_needed: int = 1) -> NDArray[np.fl
     Raises
     ------
     ShapeError
-        If it is not such an array, holds NaN or infinity, or has too few fields.
+        If it is not such an array, holds NaN, infinity or what no displacement is, or has too few fields.
     """
     check_array("the clip's flow", flow, ndim=4)
+    _check_size("the clip's flow", flow, "Give displacements in pixels")
     if flow.shape[1] != 2:
         raise ShapeError(f"flow must be (T, 2, H, W), not {flow.shape}")
     if len(flow) < fields_needed:
@@ -193,3 +198,8 @@ def checked_flow(flow: NDArray[Any], *, fields_needed: int = 1) -> NDArray[np.fl
             hint="Interpolate to more frames: --set recipe.steps=20",
         )
     return np.ascontiguousarray(flow, dtype=np.float32)
+
+
+def _check_size(name: str, array: NDArray[Any], hint: str) -> None:
+    if max(-float(array.min()), float(array.max())) > LARGEST:
+        raise ShapeError(f"{name}: a value is beyond {LARGEST:.0f}", hint=hint)

@@ -6,6 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan.errors import ShapeError
+
 LANES = 16
 """Sums that are kept side by side, so that the compiler can add them up at once and always in the same order."""
 
@@ -17,7 +19,19 @@ def chi_square(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[
     ----------
     one, other
         (n, f) and (m, f), none negative.
+
+    Raises
+    ------
+    ShapeError
+        If rows differ in length, or a value is negative.
     """
+    if one.shape[1] != other.shape[1]:
+        raise ShapeError(f"rows of {one.shape[1]} and of {other.shape[1]} values cannot be compared")
+    if any(rows.size and rows.min() < 0 for rows in (one, other)):
+        raise ShapeError(
+            "the chi-square distance is one of shares, and a feature is negative",
+            hint="Choose another kernel: --set svm.kernel=rbf",
+        )
     spare = -one.shape[1] % LANES
     padded = [np.pad(np.asarray(rows, dtype=np.float64), ((0, 0), (0, spare))) for rows in (one, other)]
     found = np.empty((len(one), len(other)))

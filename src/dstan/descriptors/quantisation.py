@@ -9,11 +9,13 @@ values looked up in a table.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan._engine import single_thread
 from dstan.descriptors.blocks import Grid, block_histograms, block_of
 
 COMPONENTS = {"sign": slice(0, 2), "magnitude": slice(2, 4), "orientation": slice(4, 8)}
@@ -33,7 +35,8 @@ def learn_codebooks(
     """Find the words of each component and plane among neighbourhoods of several clips.
 
     k-means (k-means++, the best of 3 starts) on neighbourhoods that are drawn without replacement, equally many from
-    each clip and the same centres for each component and plane. Where there are no more different ones than words, they
+    each clip and the same centres for each component and plane; in one thread, since several add up in an order of
+    their own. Where there are no more different ones than words, they
     are the words themselves, and the last is repeated; a repeated word is never the nearest.
 
     Parameters
@@ -74,7 +77,8 @@ def _codebook(codes: NDArray[np.uint8], points: NDArray[np.float64], words: int,
     if len(found) <= words:
         repeated: NDArray[np.float64] = vectors[np.minimum(np.arange(words), len(found) - 1)]
         return repeated
-    model = KMeans(words, n_init=3, random_state=seed % 2**32).fit(vectors, sample_weight=counts)
+    with single_thread():
+        model = KMeans(words, n_init=3, random_state=seed % 2**32).fit(vectors, sample_weight=counts)
     centres: NDArray[np.float64] = model.cluster_centers_
     return centres
 
@@ -126,7 +130,7 @@ def word_histograms(
 
 def nearest_words(
     codes: NDArray[np.uint8], words: NDArray[np.float64], points: NDArray[np.float64]
-) -> NDArray[np.uint8]:
+) -> NDArray[np.unsignedinteger[Any]]:
     """Return (T', H', W') the nearest word of each centre, the first of several as near.
 
     Parameters
@@ -140,13 +144,13 @@ def nearest_words(
     """
     parts = words.reshape(len(words), len(codes), 8)
     closeness = points @ parts.transpose(1, 2, 0) - (parts**2).sum(axis=-1).T[:, None] / 2
-    found = np.empty(codes[0].size, dtype=np.uint8)
+    found = np.empty(codes[0].size, dtype=np.min_scalar_type(len(words) - 1))
     _nearest(np.ascontiguousarray(codes).reshape(len(codes), -1), closeness, found)
     return found.reshape(codes.shape[1:])
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _nearest(codes: NDArray[np.uint8], closeness: NDArray[np.float64], found: NDArray[np.uint8]) -> None:
+def _nearest(codes: NDArray[np.uint8], closeness: NDArray[np.float64], found: NDArray[np.unsignedinteger[Any]]) -> None:
     """Write the word whose sum over bytes is greatest."""
     words = closeness.shape[2]
     total = np.empty(words)
