@@ -124,7 +124,7 @@ def uniform_bins(points: int) -> NDArray[np.int64]:
     """Return (2^P,) the bin of each code under the mapping u2.
 
     A code of at most two changes between 0 and 1 around the circle has a bin of its own, in ascending order of codes;
-    all others share the last, so there are P(P - 1) + 3.
+    all others share the last, so from P = 4 there are P(P - 1) + 3; with fewer neighbours every code is uniform.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def lbp_top(
     sampling
         ``nearest`` (a half rounded up) or ``bilinear``; the same thing for P = 4, where neighbours lie on pixels.
     mapping
-        ``basic``: a bin for each of the 2^P codes; ``u2``: P(P - 1) + 3 bins, see
+        ``basic``: a bin for each of the 2^P codes; ``u2``: P(P - 1) + 3 bins from P = 4, see
         :func:`~dstan.descriptors.blocks.uniform_bins`.
 
     Returns

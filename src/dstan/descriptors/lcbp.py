@@ -14,8 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from dstan.descriptors.blocks import TOLERANCE, Grid, block_histograms, block_of, checked_volume, edges, uniform_bins
-from dstan.descriptors.patterns import plane_codes
+from dstan.descriptors.blocks import TOLERANCE, Grid, checked_volume, cuboid_histograms, edges, uniform_bins
+from dstan.descriptors.patterns import mapped, plane_codes
 from dstan.errors import ConfigError
 
 POINTS = 8
@@ -63,9 +63,8 @@ def lcbp(frames: NDArray[Any], *, grid: Grid = (8, 8), step: int = 1, margin: fl
        using local cube binary pattern", IEEE Access 7, 2019.
     """
     maps = encode(frames, step=step, margin=margin)
-    rows, columns = (block_of(length, parts)[1:-1] for length, parts in zip(frames.shape[1:], grid, strict=True))
     bins = uniform_bins(POINTS)
-    parts = [block_histograms(bins[codes], rows, columns, grid, int(bins.max()) + 1) for codes in maps]
+    parts = [cuboid_histograms(mapped(codes, bins), frames.shape, grid, 1, int(bins.max()) + 1) for codes in maps]
     return np.concatenate(parts, axis=-1).ravel()
 
 
