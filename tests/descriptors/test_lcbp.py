@@ -103,6 +103,14 @@ def test_where_nothing_has_texture_or_moves_all_bits_are_1():
         assert (codes == 255).all()
 
 
+def test_what_differs_by_rounding_alone_counts_as_equal():
+    rounding = np.random.default_rng(0).uniform(-2e-5, 2e-5, (5, 9, 9))
+    for codes in encode(77.7 + rounding):
+        assert (codes == 255).all()
+    for codes in encode(77.7 + 1000 * rounding):
+        assert not (codes == 255).all()
+
+
 @pytest.mark.parametrize("p", range(8))
 def test_an_edge_that_moves_sets_the_bit_of_its_direction_and_not_the_opposite_one(p):
     direction, _, _ = encode(moving(p))

@@ -16,12 +16,13 @@ from dstan.descriptors.blocks import TOLERANCE
 from dstan.descriptors.lbp_top import lbp_top
 from dstan.descriptors.patterns import PLANES, Plane, neighbours, plane_codes
 from dstan.descriptors.quantisation import COMPONENTS, POINTS, learn_codebooks, nearest_words, word_histograms
-from dstan.descriptors.stclqp import FLAT, SIGMA, stclqp_codes
+from dstan.descriptors.stclqp import stclqp_codes
 from dstan.errors import ConfigError, ShapeError
 from dstan.recognizers.stclqp import COMMON, PAPER, STCLQP, STCLQPOptions, STCLQPSettings
 from dstan.svm import SVMSettings
 
 SEEDS = st.integers(0, 2**32 - 1)
+SIGMA, FLAT = 0.8, 1e-3
 AXES = {"XY": ((0, 0, 1), (0, -1, 0)), "XT": ((0, 0, 1), (1, 0, 0)), "YT": ((1, 0, 0), (0, -1, 0))}
 
 
@@ -149,6 +150,12 @@ def test_a_clip_without_motion_turns_towards_time_nowhere() -> None:
 def test_a_slope_has_one_orientation_everywhere() -> None:
     ramp = np.broadcast_to(np.arange(12, dtype=np.float32) * 5, (6, 12, 12))
     assert not stclqp_codes(ramp)[:2, 4:].any()
+
+
+def test_a_gradient_below_a_thousandth_of_a_grey_level_has_the_orientation_zero() -> None:
+    plain_then_falling = np.broadcast_to(np.minimum(0.0, 6 - np.arange(14)), (5, 12, 14))
+    for slope, turns in ((9e-4, {0}), (2e-3, {0, 2})):
+        assert set(np.unique(unpacked(stclqp_codes(slope * plain_then_falling), 16)[2, 0])) == turns
 
 
 def test_a_magnitude_is_compared_with_the_mean_of_its_own_plane() -> None:

@@ -114,7 +114,7 @@ def encode(
     before, now, after = volume[: -2 * step], volume[step:-step], volume[2 * step :]
     amplitude = np.abs(after - now) + np.abs(now - before)
     mean = np.mean([volume[first : first + len(now)] for first in range(2 * step + 1)], axis=0)
-    return _directions(before, now, after, margin), _neighbours(amplitude), _neighbours(mean)
+    return _directions(before, now, after, TOLERANCE - margin), _neighbours(amplitude), _neighbours(mean)
 
 
 def _neighbours(values: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -173,9 +173,9 @@ def energy_weights(energies: Sequence[NDArray[np.float64]]) -> NDArray[np.float6
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _directions(
-    before: NDArray[np.float32], now: NDArray[np.float32], after: NDArray[np.float32], margin: float
+    before: NDArray[np.float32], now: NDArray[np.float32], after: NDArray[np.float32], allowance: float
 ) -> NDArray[np.uint8]:
-    """Compare the cost of each of eight straight paths through a centre with their average, row by row."""
+    """Compare the cost of each of eight straight paths through a centre with their average and the allowance."""
     frames, height, width = now.shape[0], now.shape[1] - 2, now.shape[2] - 2
     codes = np.zeros((frames, height, width), dtype=np.uint8)
     costs = np.empty((POINTS, width))
@@ -183,7 +183,7 @@ def _directions(
     for t in range(frames):
         for y in range(height):
             centre = now[t, y + 1, 1 : 1 + width]
-            limits[:] = TOLERANCE - margin
+            limits[:] = allowance
             for p in range(POINTS):
                 dy, dx = OFFSETS[p]
                 begin = before[t, y + 1 - dy, 1 - dx : 1 - dx + width]

@@ -139,7 +139,7 @@ def plane_codes(
     codes: NDArray[np.integer[Any]] = np.zeros(
         np.array(clip.shape) - 2 * margins, dtype=np.uint8 if points <= 8 else np.uint16
     )
-    _encode(clip, margins, margins + offsets, weights, codes)
+    _encode(clip, margins, margins + offsets, weights, DARKEST_EQUAL, codes)
     return codes
 
 
@@ -149,6 +149,7 @@ def _encode(
     margins: NDArray[np.int64],
     taps: NDArray[np.int64],
     weights: NDArray[np.float32],
+    least: np.float32,
     codes: NDArray[Any],
 ) -> None:
     """Set the bits of zeroed codes, row by row; margins and taps are where the first centre reads the clip."""
@@ -170,7 +171,7 @@ def _encode(
                             difference[x] += weight * (other[x] - centre[x])
                 bit = codes.dtype.type(1 << p)
                 for x in range(width):
-                    row[x] |= bit if difference[x] >= DARKEST_EQUAL else nothing
+                    row[x] |= bit if difference[x] >= least else nothing
 
 
 def mapped(codes: NDArray[np.integer[Any]], bin_of: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
