@@ -70,4 +70,8 @@ class LBPTOP(DescriptorRecognizer):
 
 
 COMMON = LBPTOPSettings(recipe=Recipe(size=(170, 140), steps=10))
-PAPER = LBPTOPSettings(recipe=COMMON.recipe, descriptor=LBPTOPOptions(radii=(1, 1, 4)), svm=SVMSettings(balanced=False))
+PAPER = LBPTOPSettings(
+    recipe=COMMON.recipe,
+    descriptor=LBPTOPOptions(radii=(1, 1, 4)),
+    svm=SVMSettings(C=tuple(2.0**power for power in range(-10, 11)), balanced=False),
+)
