@@ -181,6 +181,21 @@ def test_what_is_not_finite_is_an_error(value):
         bi_woof(field)
 
 
+@pytest.mark.parametrize("value", [1e39, -3e38])
+def test_what_no_displacement_is_is_an_error(value):
+    field = noise(0).astype(np.float64)
+    field[3, 3, 1] = value
+    with pytest.raises(ShapeError, match="beyond"):
+        bi_woof(field)
+
+
+def test_number_type_and_memory_change_nothing():
+    field = noise(0)
+    expected = bi_woof(field)
+    for same in (field.astype(np.float64), np.asfortranarray(field), field[:, ::-1].copy()[:, ::-1]):
+        assert np.array_equal(bi_woof(same), expected)
+
+
 def test_arrays_of_another_shape_are_errors():
     with pytest.raises(ShapeError, match=r"\(H, W, 2\)"):
         bi_woof(noise(0, (2, 20, 20)))
@@ -199,6 +214,12 @@ def test_a_clip_is_described_by_its_one_field(options):
     found = BiWOOF("bi-woof", options).describe(PreparedClip.from_arrays(flow=flow))
     assert np.array_equal(found, bi_woof(noise(0), diff=options.descriptor.diff))
     assert options.recipe.pairs == "onset-apex"
+
+
+def test_the_paper_track_has_the_published_flow_strain_grid_and_penalty():
+    assert (PAPER.recipe.flow, PAPER.recipe.temporal_average) == ("tvl1", 0.0)
+    assert vars(PAPER.descriptor) == {"grid": (5, 5), "global_weight": True, "diff": "backward"}
+    assert (PAPER.svm.kernel, PAPER.svm.C, PAPER.svm.balanced) == ("linear", (10000.0,), False)
 
 
 def test_a_clip_with_several_fields_is_an_error_that_names_it_and_says_what_to_set():

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.arrays import check_array
-from dstan.descriptors.blocks import Grid, block_of
+from dstan.descriptors.blocks import Grid, block_of, checked_flow
 from dstan.errors import ShapeError
 from dstan.preprocessing.strain import strain_magnitude
 
@@ -50,8 +50,8 @@ def bi_woof(
     Raises
     ------
     ShapeError
-        If the field is not such an array, holds NaN or infinity, is smaller than 2 x 2 or than the grid, or ``diff``
-        is neither of the two.
+        If the field is not such an array, holds NaN, infinity or what no displacement is, is smaller than 2 x 2 or than
+        the grid, or ``diff`` is neither of the two.
 
     References
     ----------
@@ -61,7 +61,7 @@ def bi_woof(
     check_array("the field of flow", field, ndim=3)
     if field.shape[2] != 2:
         raise ShapeError(f"the field of flow must be (H, W, 2), not {field.shape}")
-    flow = np.asarray(field, dtype=np.float64)
+    flow = checked_flow(field.transpose(2, 0, 1)[np.newaxis])[0].transpose(1, 2, 0).astype(np.float64)
     rows, columns = (block_of(length, parts) for length, parts in zip(flow.shape, grid, strict=False))
     blocks = rows[:, np.newaxis] * grid[1] + columns
     histograms = _histograms(flow, blocks, grid[0] * grid[1])
