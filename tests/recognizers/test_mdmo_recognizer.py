@@ -76,6 +76,8 @@ def test_both_tracks_take_flow_from_the_first_frame_and_need_landmarks() -> None
         assert settings.svm.kernel == "poly"
         assert (settings.svm.degree, settings.svm.coef0) == (2, 1.0)
     assert PAPER.svm.C == (1.0, 10.0, 100.0)
+    assert PAPER.svm.gamma == (0.05, 0.1, 0.2, 0.5, 1.0)
+    assert (PAPER.recipe.steps, PAPER.recipe.flow, PAPER.recipe.texture) == (20, "rlof", True)
     assert COMMON.svm.standardise
     assert not PAPER.svm.standardise
     assert not PAPER.svm.balanced
