@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,16 @@ def test_a_document_that_does_not_fit_is_an_error(model: Path, change: Callable[
     _edit(model, change)
     with pytest.raises(ModelError):
         load_model(model)
+
+
+@pytest.mark.parametrize(("kernel", "other"), [("linear", "poly"), ("rbf", "linear")])
+def test_a_document_of_another_kernel_is_an_error(tmp_path: Path, kernel: str, other: str) -> None:
+    clips = [replace(clip, clip=replace(clip.clip, subject=f"s{i}")) for i, clip in enumerate(_clips())]
+    settings = {"descriptor": {"tau": 1}, "svm": {"kernel": kernel, "C": [1.0]}}
+    save_model(recognizer("fdm", settings).fit(clips), tmp_path)
+    _edit(tmp_path, lambda document: document["settings"]["svm"].update(kernel=other))
+    with pytest.raises(ModelError, match=f"another kernel than {other}.*Train again"):
+        load_model(tmp_path)
 
 
 def test_arrays_that_do_not_fit_are_named(model: Path) -> None:

@@ -208,3 +208,5 @@ class DescriptorRecognizer(Recognizer):
         self.svm.arrays = below(arrays, "svm")
         if int(self.svm.arrays["n_classes"][0]) != len(classes):
             raise ValueError("the SVM does not fit the classes")
+        if ("vectors" in self.svm.arrays) == (self.settings.svm.kernel == "linear"):
+            raise ValueError(f"the SVM is of another kernel than {self.settings.svm.kernel}")
