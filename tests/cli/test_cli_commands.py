@@ -152,6 +152,19 @@ def test_info_says_what_a_model_is(run: Run, model: Path) -> None:
     assert document["settings"]["recipe"]["alignment"] == "none"
 
 
+def test_a_handcrafted_method_is_trained_told_and_predicts_through_the_same_commands(run: Run, home: Path) -> None:
+    few = ("recipe.size=32", "recipe.steps=5", "recipe.alignment=none", "svm.C=[1, 8]")
+    own = [part for item in few for part in ("--set", item)]
+    data = ("--corpus", "folder", "--root", "data", "--cache", str(home / "cache"), "--workers", "0")
+    trained = run("train", "lbp-sip", *data, *own, "--out", "patterns")
+    assert trained.exit_code == 0, trained.output
+    told = run("info", "patterns").stdout
+    assert "fidelity: minor choices" in told
+    assert "chosen of 2 candidates by people held out of the training clips: C " in told
+    assert json.loads(run("info", "patterns", "--json").stdout)["choice"]["C"] in (1, 8)
+    assert "data/c0: " in run("predict", "data/c0", "--model", "patterns", "--fps", "100").stdout
+
+
 def test_predict_shows_label_bars_and_attention(run: Run, model: Path, home: Path) -> None:
     done = run("predict", "data/c0", "--model", str(model), "--fps", "100")
     assert done.exit_code == 0, done.output

@@ -188,8 +188,10 @@ def info(
         "method": recognizer.name,
         "description": recognizer.description,
         "reference": recognizer.reference,
+        "fidelity": recognizer.fidelity,
         "classes": recognizer.classes_,
         "trained": recognizer.trained_,
+        "choice": recognizer.choice_,
         "created": written["created"],
         "made_by": written["made_by"],
         "settings": recognizer.settings.to_dict(),
@@ -201,7 +203,14 @@ def info(
     trained = recognizer.trained_
     labels = ", ".join(f"{trained['labels'].get(label, 0)} {label}" for label in recognizer.classes_)
     output.say(f"{recognizer.name}: {recognizer.description}", "bold")
+    output.say(f"{recognizer.reference}; fidelity: {recognizer.fidelity}".removeprefix("; "))
     output.say(f"trained on {trained['clips']} clips of {trained['subjects']} subjects: {labels}")
     output.say(f"seed {trained['seed']} on {trained['device']}, {written['created']}, by {made_by}")
+    if recognizer.choice_.get("uf1") is not None:
+        chosen = {key: value for key, value in recognizer.choice_.items() if key in ("C", "gamma", "variant")}
+        values = ", ".join(f"{key} {value:g}" for key, value in chosen.items() if value)
+        output.say(
+            f"chosen of {recognizer.choice_['candidates']} candidates by people held out of the training clips: {values}"
+        )
     output.say()
     output.say(recognizer.settings.to_toml().rstrip())

@@ -194,8 +194,8 @@ def checked_flow(flow: NDArray[Any], *, fields_needed: int = 1) -> NDArray[np.fl
         raise ShapeError(f"flow must be (T, 2, H, W), not {flow.shape}")
     if len(flow) < fields_needed:
         raise ShapeError(
-            f"it has {len(flow)} fields of flow, and {fields_needed} are needed",
-            hint="Interpolate to more frames: --set recipe.steps=20",
+            f"it has {len(flow)} field{'s' * (len(flow) != 1)} of flow, and {fields_needed} are needed",
+            hint="Interpolate to more frames, --set recipe.steps=20; pairs onset-apex make one field only",
         )
     return np.ascontiguousarray(flow, dtype=np.float32)
 
