@@ -42,7 +42,7 @@ constraints: $(VENV)/.installed-dev
 	mv constraints.new constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist dstan-demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist dstan-demo .hypothesis .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \
