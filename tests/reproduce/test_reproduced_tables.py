@@ -143,12 +143,13 @@ def test_published_settings_follow_as_rows_of_their_own_that_are_not_ranked(tmp_
 def test_a_changed_setting_is_told_with_the_value_of_the_method_that_has_another(tmp_path):
     settings = {"recipe": {"size": 64}}
     write_run(tmp_path, "casme2", overrides=settings)
-    write_run(tmp_path, "casme2", {"lbp-top-paper": 0.5}, folder="casme2-lbp-top-paper", overrides=settings)
+    for name in ("lbp-top-paper", "lbp-sip-paper"):
+        write_run(tmp_path, "casme2", {name: 0.5}, folder=f"casme2-{name}", overrides=settings)
     (sentence,) = [
         text for text in table("table4", measured(tmp_path, "casme2"), "both").caption if text.startswith("CASME II")
     ]
     assert "recipe.size = 64 (paper: 224)" in sentence
-    assert "recipe.size = 64 (LBP-TOP, published: 170, 140)" in sentence
+    assert "recipe.size = 64 (LBP-TOP, LBP-SIP, published settings: 170, 140)" in sentence
 
 
 def test_an_older_run_that_does_not_tell_of_fidelity_is_still_shown(tmp_path):
@@ -214,7 +215,7 @@ def test_the_caption_says_what_was_reduced(tmp_path):
         "a fifth of the people held out at a time (paper: one person)",
         "2 seeds (the paper does not say)",
         "recipe.size = 64 (paper: 224)",
-        "training.epochs = 3 (default 60; the paper does not say)",
+        "training.epochs = 3 (default: 60; the paper does not say)",
         "training.learning_rate = 0.01",
         "1 clip could not be used",
     ):

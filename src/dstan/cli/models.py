@@ -209,8 +209,7 @@ def info(
     if recognizer.choice_.get("uf1") is not None:
         chosen = {key: value for key, value in recognizer.choice_.items() if key in ("C", "gamma", "variant")}
         values = ", ".join(f"{key} {value:g}" for key, value in chosen.items() if value)
-        output.say(
-            f"chosen of {recognizer.choice_['candidates']} candidates by people held out of the training clips: {values}"
-        )
+        tried = recognizer.choice_["candidates"]
+        output.say(f"chosen of {tried} candidates by people held out of the training clips: {values}")
     output.say()
     output.say(recognizer.settings.to_toml().rstrip())

@@ -197,16 +197,17 @@ def _narrow(text: str) -> str:
     """Break a cell into short lines, so that a table of many columns fits a terminal."""
     for mark in ("±", "[", "+", "class"):
         text = text.replace(f" {mark}", f"\n{mark}")
-    return text.replace("Precision", "Prec.")
+    return text.replace("Precision", "Prec.").replace("re-interpretation", "re-\ninterpretation")
 
 
 def _show_notes(rows: Sequence[tuple[tuple[str, ...], str]], words: int) -> None:
-    """Print what the figures that the paper prints rest on."""
+    """Print what the figures that the paper prints rest on, once for both tracks of a method."""
     from dstan.reports.text import NOTHING
+    from dstan.reproduce.tables import PUBLISHED
 
-    for row, note in rows:
-        if note and row[words] != NOTHING:
-            output.say(f"  {row[1]}: {note}", "dim")
+    said = {f"{row[1].removesuffix(PUBLISHED)}: {note}": None for row, note in rows if note and row[words] != NOTHING}
+    for text in said:
+        output.say(f"  {text}", "dim")
 
 
 def _plain(sheet: Sheet, files: Mapping[str, Path]) -> dict[str, Any]:

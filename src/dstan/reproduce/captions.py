@@ -124,7 +124,7 @@ def _rules(one: Measured) -> list[str]:
 
 def _changed(one: Measured) -> Iterable[str]:
     """Yield each setting that leaves the paper's, or, where the paper is silent, this project's default."""
-    found: dict[str, set[str]] = {}
+    found: dict[tuple[str, str, str], dict[str, set[str]]] = {}
     for method, info in one.about.items():
         about = {**info["components"], **info["methods"]}.get(method)
         if about is None or method not in {**METHODS, **PAPER_TRACK}:
@@ -132,22 +132,22 @@ def _changed(one: Measured) -> Iterable[str]:
         own = one.info is info and published_name(method) not in COMPARED
         default = flat(recognizer(method).settings.to_dict()) | (PAPER_SETTINGS if own else {})
         for key, value in flat(about["settings"]).items():
-            usual = default.get(key)
-            if usual is not None and value != usual:
-                whose = _whose(usual, stated=own and key in PAPER_SETTINGS, method=method)
-                found.setdefault(f"{key} = {{}} ({whose})", set()).add(value)
-    for words, values in found.items():
-        yield words.format(" or ".join(sorted(values)))
+            usual = default.get(key, value)
+            if value != usual:
+                whose = "paper" if own and key in PAPER_SETTINGS else "" if own else _whose(method)
+                there = found.setdefault((key, usual, whose), {"values": set(), "names": set()})
+                there["values"].add(value)
+                there["names"].add(PAPER_NAMES.get(published_name(method), method))
+    for (key, usual, whose), there in found.items():
+        names = ", ".join(name for name in PAPER_NAMES.values() if name in there["names"])
+        words = whose.format(names=names) if whose else "default"
+        silent = "" if whose else "; the paper does not say"
+        yield f"{key} = {' or '.join(sorted(there['values']))} ({words}: {usual}{silent})"
 
 
-def _whose(usual: str, *, stated: bool, method: str) -> str:
-    """Say whose value it is that was not taken."""
-    if stated:
-        return f"paper: {usual}"
-    if published_name(method) in COMPARED:
-        name = PAPER_NAMES[published_name(method)]
-        return f"{name}{', published' * (published_name(method) != method)}: {usual}"
-    return f"default {usual}; the paper does not say"
+def _whose(method: str) -> str:
+    """Say whose value it is that was not taken by a method that is compared."""
+    return "{names}" if published_name(method) == method else "{names}, published settings"
 
 
 def about_all(measured: Sequence[Measured]) -> list[str]:

@@ -31,6 +31,8 @@ Rows: TypeAlias = tuple[tuple[str, ...], ...]
 SCORE_NAMES = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1_le_ngo": "F1"}
 PARTS = ("paper", "ours", "difference")
 BASELINE_NAME = "commonest class"
+PUBLISHED = ", published settings"
+"""Ends the name of a row of the paper track."""
 _GUESS = f"“{BASELINE_NAME}” answers the commonest class of the training people: what looking at nothing scores."
 _NOT_COMPARABLE = (
     "The published figures are not comparable with each other: they come from different papers, on differing clips and "
@@ -63,7 +65,7 @@ class Line:
         if self.method == BASELINE:
             return BASELINE_NAME
         name = shown_name(PAPER_NAMES[published_name(self.method)], self.standing.fidelity)
-        return name if self.standing.is_ranked else f"{name}, published settings"
+        return name if self.standing.is_ranked else f"{name}{PUBLISHED}"
 
     @property
     def fidelity(self) -> str:
