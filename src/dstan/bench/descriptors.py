@@ -108,6 +108,10 @@ def works(shape: tuple[int, int, int]) -> Iterator[Work]:
     ----------
     shape
         Frames, height and width; as many fields of flow as frames.
+
+    Yields
+    ------
+    Those with a plain way, then those without.
     """
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, shape, dtype=np.uint8)
