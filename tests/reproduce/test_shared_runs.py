@@ -96,6 +96,18 @@ def test_a_method_with_a_recipe_of_its_own_has_a_run_of_its_own_on_either_track(
     assert (about["fidelity"], about["track"]) == ("exact", "paper")
 
 
+def test_a_size_and_a_number_of_frames_are_dstans_and_any_other_setting_is_everyones():
+    changes = {"recipe": {"size": 64, "steps": 4, "landmarks": "truth"}, "svm": {"C": [1.0]}}
+    own, stream, patterns, published = make(["stmn-a", "stlbp-ip", "fdm-paper"], changes)
+    assert [(one.recipe.shape, one.recipe.steps) for one in (own, stream)] == [((64, 64), 4)] * 2
+    assert [(one.recipe.shape, one.recipe.steps) for one in (patterns, published)] == [
+        ((170, 140), 10),
+        ((170, 140), 31),
+    ]
+    assert {one.recipe.landmarks for one in (own, stream, patterns, published)} == {"truth"}
+    assert patterns.settings.to_dict()["svm"]["C"] == published.settings.to_dict()["svm"]["C"] == [1.0]
+
+
 def test_a_setting_that_no_method_has_is_an_error():
     with pytest.raises(ConfigError, match="epoch"):
         make(["majority"], {"training": {"epoch": 3}})

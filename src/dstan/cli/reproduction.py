@@ -64,7 +64,8 @@ def reproduce(
 
     A corpus that is neither named nor found is left out. What is finished is kept: stopped at any moment, the same
     command goes on, and others add to the same folder. A setting counts for every method that has it, also on the paper
-    track; captions say what was changed.
+    track, but for recipe.size and recipe.steps: methods with a crop and a number of frames of their own keep them.
+    Captions say what was changed.
 
     Example: `dstan reproduce table1 figure5 --root casme2=/data/CASME2 --out runs/reproduce`
 

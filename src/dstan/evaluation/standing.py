@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COMMON, PAPER = "common", "paper"
 MEANINGS = {
-    Fidelity.EXACT: "all that decides a number is published, and done here",
+    Fidelity.EXACT: "all that decides a feature is published, and done here",
     Fidelity.MINOR: "the formulas are published; a few parameters are ours",
     Fidelity.STRUCTURE: "built by what is published; many details are ours",
     Fidelity.REINTERPRETATION: "the idea is published; the formulas are ours, and tables say so beside the name",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from dstan.clips import ClipSet, PreparedClip
 from dstan.errors import RunError
 from dstan.evaluation import Result, Run, evaluate, load_run
 from dstan.evaluation.methods import make_methods
-from dstan.recognizers import PAPER_TRACK, Recognizer
+from dstan.recognizers import PAPER_TRACK, Recognizer, recognizer
 from dstan.reports.published import DATA_SETS, PAPER_NAMES, paper_scores
 from dstan.reproduce.targets import TASKS
 
@@ -86,7 +86,7 @@ def run_corpus(
     out
         The folder of the reproduction.
     overrides
-        Nested settings over every method's own; each takes those groups that it has.
+        Nested settings over every method's own, as :func:`make` takes them.
     options
         Those of :func:`dstan.evaluation.evaluate`.
 
@@ -108,13 +108,23 @@ def run_corpus(
 def make(methods: Sequence[str], overrides: Mapping[str, Any]) -> list[Recognizer]:
     """Make DSTAN and then some methods, each with those groups of the settings that it has.
 
+    A size of the crop and a number of frames count for methods that have DSTAN's; one that has its own keeps it.
+
     Raises
     ------
     ConfigError
         If a setting is unknown to all of them or out of range.
     """
     made = {one.name: one for one in make_methods([OWN, *methods], overrides)}
-    return [made[OWN], *(made[name] for name in methods)]
+    return [made[OWN], *(_with_own_input(made[name]) for name in methods)]
+
+
+def _with_own_input(made: Recognizer) -> Recognizer:
+    own, recipe = recognizer(made.name).recipe, recognizer(OWN).recipe
+    if (own.size, own.steps) == (recipe.size, recipe.steps):
+        return made
+    kept = replace(made.recipe, size=own.size, steps=own.steps)
+    return made.with_settings(replace(made.settings, recipe=kept))
 
 
 def read_measured(out: Path, corpus: str) -> Measured | None:
