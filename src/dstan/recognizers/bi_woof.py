@@ -38,7 +38,7 @@ class BiWOOFSettings(DescriptorSettings):
 class BiWOOF(DescriptorRecognizer):
     """Bi-weighted oriented optical flow from onset to apex and a linear SVM [1]_.
 
-    The authors' code is public, so all that decides a feature is known. The grid is fixed at 5 x 5, as in that code: the
+    The authors' code is public, so all that decides a feature is known. The grid is 5 x 5, as in that code: the
     paper's grids of 6 x 6 and 8 x 8 were chosen on the clips that its results are about. Where no apex is annotated, it
     is the recipe's; see :func:`dstan.preprocessing.apex.find_apex`. In the paper track flow is TV-L1 between single
     frames and strain is of backward differences.
