@@ -71,6 +71,14 @@ def test_probabilities_labels_and_details_fit_each_other(name: str) -> None:
 
 
 @every_method
+def test_no_clips_no_answers(name: str) -> None:
+    fitted = _fitted(name)
+    assert fitted.predict([]) == []
+    assert fitted.predict_proba([]).shape == (0, 3)
+    assert fitted.predict_details([]) == []
+
+
+@every_method
 def test_a_clip_s_numbers_do_not_depend_on_its_neighbours_or_its_label(name: str) -> None:
     new, fitted = draw(name, 4, seed=5), _fitted(name)
     together = fitted.predict_proba(new)

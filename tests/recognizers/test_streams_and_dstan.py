@@ -178,14 +178,6 @@ def test_clips_that_cannot_be_learned_from() -> None:
         made.fit(_clips(size=31))
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_no_clips_no_answers(name: str) -> None:
-    made = recognizer(name, QUICK).fit(_clips())
-    assert made.predict([]) == []
-    assert made.predict_proba([]).shape == (0, 3)
-    assert made.predict_details([]) == []
-
-
 def test_unknown_names_and_settings_are_named() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'dstan'"):
         recognizer("dstann")
