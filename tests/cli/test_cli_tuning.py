@@ -72,7 +72,7 @@ def test_tune_as_json_goes_on_where_it_was(home: Path) -> None:
     assert 0 <= first["results"]["stmn-a"]["uf1"] <= 1
     other = _tune(home, *GRID[:2], out="again")
     assert other.exit_code == 1
-    assert "input.recipes is" in other.stderr
+    assert "recipe.pairs is" in other.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,6 +86,23 @@ def test_each_recipe_is_prepared_once_and_kept_apart(corpus: ClipSet, tmp_path: 
     assert not results["nearest"].predictions[columns].equals(results["far"].predictions[columns])
     assert results["far"].predictions[columns].equals(results["again"].predictions[columns])
     assert len(load_run(tmp_path / "run").info["input"]["recipes"]) == 2
+
+
+def test_a_method_with_another_recipe_is_added_to_a_run_and_nothing_finished_is_done_again(
+    corpus: ClipSet, tmp_path: Path
+) -> None:
+    other = replace(PLAIN, recipe=replace(PLAIN.recipe, pairs="onset"))
+    options: dict[str, Any] = {"cache": Cache(tmp_path / "cache"), "out": tmp_path / "run", "workers": 0}
+    evaluate(Nearest(settings=PLAIN), corpus, **options)
+    first = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "nearest" / "folds").rglob("*.json")}
+    evaluate(Nearest("far", settings=other), corpus, **options)
+    evaluate([Nearest(settings=PLAIN), Nearest("far", settings=other)], corpus, **options)
+    assert {path: path.stat().st_mtime_ns for path in first} == first
+    run = load_run(tmp_path / "run")
+    assert list(run.results) == ["nearest", "far"]
+    assert len(run.info["input"]["recipes"]) == 2
+    with pytest.raises(RunError, match=r"recipe\.pairs is 'adjacent' here and 'onset' there"):
+        evaluate(Nearest("far", settings=PLAIN), corpus, **options)
 
 
 def test_a_run_is_not_continued_with_other_clips(corpus: ClipSet, tmp_path: Path) -> None:

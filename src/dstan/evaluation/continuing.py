@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 TUNED = ("tuned", "inner_parts")
 """What ``run.json`` says of a method whose settings are chosen in every fold: the values tried, the inner folds."""
-_MUST_AGREE = ("format", "task", "classes", "protocol", "test_corpora", "seeds", "device", "input")
+_MUST_AGREE = ("format", "task", "classes", "protocol", "test_corpora", "seeds", "device")
 
 
 def open_run(folder: Path, info: Mapping[str, Any]) -> None:
@@ -44,12 +44,26 @@ def open_run(folder: Path, info: Mapping[str, Any]) -> None:
     methods = [*before["methods"], *(name for name in info["methods"] if name not in before["methods"])]
     merged = {
         **before,
-        **{name: info[name] for name in ("skipped", "notes", "warnings", "apex") if name in info},
+        **{name: info[name] for name in ("skipped", "notes", "apex") if name in info},
+        "input": {**before["input"], "recipes": sorted({*_recipes(before), *_recipes(info)})},
+        "warnings": _united(before.get("warnings", ()), info.get("warnings", ())),
         "methods": {name: everything[name] for name in methods},
         "components": {name: about for name, about in everything.items() if name not in methods},
     }
     if merged != before:
         _atomic.write_json(folder / RUN, merged)
+
+
+def _recipes(info: Mapping[str, Any]) -> list[str]:
+    """Return what clips were prepared by; another method may bring another."""
+    return list(info["input"]["recipes"])
+
+
+def _united(before: Iterable[Any], now: Iterable[Any]) -> list[Any]:
+    """Return all of both, each once, in order."""
+    united = list(before)
+    united += [one for one in now if one not in united]
+    return united
 
 
 def check_folder(folder: Path) -> None:
@@ -64,6 +78,8 @@ def check_folder(folder: Path) -> None:
 def _check_agreement(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for name in _MUST_AGREE:
         _check_same(folder, name, before.get(name), now.get(name))
+    clips = ({key: value for key, value in info["input"].items() if key != "recipes"} for info in (before, now))
+    _check_same(folder, "input", *clips)
     old = {**before.get("components", {}), **before.get("methods", {})}
     for name, about in {**now["components"], **now["methods"]}.items():
         if name in old:

@@ -39,7 +39,8 @@ class Inputs:
     files
         For each recipe's digest (or :data:`AS_GIVEN`) the files of the clips, in their order.
     digest
-        Changes with the clips, their labels and what was done to them.
+        Changes with the clips and their labels, and with the arrays that were handed over; what a recipe makes of
+        clips is told by its key.
     """
 
     clips: ClipSet
@@ -100,7 +101,7 @@ def prepare_inputs(
         clips = prepare_clips(clips, recipe, cache, workers=workers, cluster=cluster, progress=progress, strict=strict)
     check_any(clips)
     files = {key: tuple(cache.path(clip, recipe) for clip in clips) for key, recipe in distinct.items()}
-    return Inputs(clips, files, _digest(clips, sorted(distinct)))
+    return Inputs(clips, files, _digest(clips))
 
 
 def keep_inputs(prepared: Sequence[PreparedClip], classes: Sequence[str] | None, folder: Path) -> Inputs:
@@ -213,7 +214,7 @@ def noted_of(inputs: Inputs) -> dict[str, Any]:
     return {"warnings": warnings, **({"apex": dict(sorted(policies.items()))} if policies else {})}
 
 
-def _digest(clips: ClipSet, how: Sequence[str]) -> str:
+def _digest(clips: ClipSet, how: Sequence[str] = ()) -> str:
     return digest_of([[[*clip.key, clip.label] for clip in clips], list(how)])
 
 
