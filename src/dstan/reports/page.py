@@ -138,8 +138,8 @@ class Report:
         """Each method's own part of the page, the best first."""
         counts = self.info["input"]["counts"]
         return [
-            Section(result, counts, self.standings[result.method], self._components(result.method))
-            for result in self.measured
+            Section(result, counts, self.standings[name], self._components(name), self._settings_of(name))
+            for name, result in ((result.method, result) for result in self.measured)
         ]
 
     @property
@@ -149,8 +149,13 @@ class Report:
 
     def _components(self, method: str) -> list[str]:
         """Return the methods of this run whose fits a method joins; how they learned is shown there."""
-        about = {**self.info["components"], **self.info["methods"]}[method]
-        return [name for name in about["components"] if name in self.run.results]
+        return [name for name in self._about(method)["components"] if name in self.run.results]
+
+    def _settings_of(self, method: str) -> Mapping[str, Any]:
+        return dict(self._about(method)["settings"])
+
+    def _about(self, method: str) -> Mapping[str, Any]:
+        return dict({**self.info["components"], **self.info["methods"]}[method])
 
     def html(self) -> str:
         """Return the page."""

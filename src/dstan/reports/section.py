@@ -11,6 +11,7 @@ from dstan.evaluation import Result
 from dstan.evaluation.standing import Standing
 from dstan.reports import remarks, tables
 from dstan.reports.choice_figures import inner_figure, search_figure
+from dstan.reports.chosen import chosen_words
 from dstan.reports.drawing import Drawing
 from dstan.reports.dynamics import Fit, fits_by_network
 from dstan.reports.dynamics_figures import inside_figure, learning_figure
@@ -31,15 +32,23 @@ class Section:
         How its scores are to be taken.
     components
         The methods of this run whose fits it joins: how they learned stands in their own sections.
+    settings
+        All its settings.
     """
 
     def __init__(
-        self, result: Result, counts: Mapping[str, int], standing: Standing, components: Sequence[str]
+        self,
+        result: Result,
+        counts: Mapping[str, int],
+        standing: Standing,
+        components: Sequence[str],
+        settings: Mapping[str, Any],
     ) -> None:
         self.result = result
         self.counts = counts
         self.standing = standing
         self.components = components
+        self.settings = settings
         self.search = read_search(result.folder)
         self._seeds = len(result.per_seed)
 
@@ -85,6 +94,7 @@ class Section:
             "inside_words": remarks.inside_words([fit for fits in self.fits.values() for fit in fits]),
             "remarks": self._remarks(),
             "inner_words": self._each(remarks.inner_words),
+            "chosen": chosen_words(self.result.folds, self.settings),
             "tried": self.search,
         }
 
