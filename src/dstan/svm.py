@@ -234,14 +234,7 @@ class SVM:
         features
             (n, f), one row a clip.
         """
-        present, margins = self._margins(features)
-        votes = np.zeros((len(features), len(present)), dtype=np.int64)
-        for column, (i, j) in enumerate(combinations(range(len(present)), 2)):
-            wins = margins[:, column] > 0
-            votes[:, i] += wins
-            votes[:, j] += ~wins
-        winners: NDArray[np.int64] = present[votes.argmax(1)]
-        return winners
+        return self.infer(features)[0]
 
     def predict_proba(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the (n, k) softmax of each class's summed margins; a class absent from the training clips gets 0.
@@ -251,15 +244,29 @@ class SVM:
         features
             (n, f), one row a clip.
         """
+        return self.infer(features)[1]
+
+    def infer(self, features: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return what :meth:`predict` and :meth:`predict_proba` do, after one comparison with the support vectors.
+
+        Parameters
+        ----------
+        features
+            (n, f), one row a clip.
+        """
         present, margins = self._margins(features)
+        votes = np.zeros((len(features), len(present)), dtype=np.int64)
         sums = np.zeros((len(features), len(present)))
         for column, (i, j) in enumerate(combinations(range(len(present)), 2)):
+            wins = margins[:, column] > 0
+            votes[:, i] += wins
+            votes[:, j] += ~wins
             sums[:, i] += margins[:, column]
             sums[:, j] -= margins[:, column]
         powers = np.exp(sums - sums.max(1, keepdims=True))
         probabilities = np.zeros((len(features), int(self.arrays["n_classes"][0])))
         probabilities[:, present] = powers / powers.sum(1, keepdims=True)
-        return probabilities
+        return present[votes.argmax(1)], probabilities
 
     def _margins(self, features: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the classes present, and the margin of each pair (i, j), positive where i wins."""

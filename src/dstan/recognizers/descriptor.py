@@ -161,7 +161,7 @@ class DescriptorRecognizer(Recognizer):
         assert self.svm is not None
         features = np.concatenate([self._seen(clip) for clip in clips])
         attention: dict[str, Sequence[NDArray[np.float32]] | None] = dict.fromkeys(self.streams)
-        return Inference(self.svm.predict(features), self.svm.predict_proba(features), attention)
+        return Inference(*self.svm.infer(features), attention)
 
     def _seen(self, clip: PreparedClip) -> NDArray[np.float64]:
         """Return (1, E): what the SVM sees of a clip."""

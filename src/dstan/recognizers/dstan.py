@@ -103,7 +103,7 @@ class DSTAN(Recognizer):
             probabilities = average([one.probabilities for one in found])
             return Inference(probabilities.argmax(1), probabilities, attention)
         features = self._joined(seen)
-        return Inference(self.svm.predict(features), self.svm.predict_proba(features), attention)
+        return Inference(*self.svm.infer(features), attention)
 
     def _check(self, clips: Sequence[PreparedClip]) -> None:
         for part in self.parts:
