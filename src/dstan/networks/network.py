@@ -1,0 +1,232 @@
+"""What every network offers to training and recognisers: clips in, scores and features out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dstan.networks.scaling import Scaling
+
+
+class Output(NamedTuple):
+    """What a network returns for a batch of clips."""
+
+    logits: Float[Tensor, "b k"]
+    features: Float[Tensor, "b f"]
+    """What the last layer sees."""
+    temporal: Float[Tensor, "b t"] | None = None
+    """Weight of each frame; None without attention in time."""
+    spatial: Float[Tensor, "b t h w"] | None = None
+    """Weight of each position; None without attention in space."""
+
+
+class Network(nn.Module):
+    """Base of every network.
+
+    Attributes
+    ----------
+    blocks
+        Modules whose outputs (n, c, ...), after ReLU, are watched for channels that died.
+    scaling
+        Measured on the training clips before a fit, and applied by the network itself; None where it has none.
+    """
+
+    blocks: nn.ModuleList
+    scaling: Scaling | None = None
+
+    def in_fast_layout(self) -> Self:
+        """Keep the weights of convolutions channels-last, the faster layout on CPU and GPU alike.
+
+        The last bits of the outputs depend on the layout, so networks that are to agree must share it.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
+            elif isinstance(module, nn.Conv3d):
+                module.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        return self
+
+    @abstractmethod
+    def forward(self, clips: Float[Tensor, "b t c h w"]) -> Output:
+        """Classify clips."""
+
+
+class Backbone(nn.Module):
+    """The part of a two-stage network that looks at one step of a clip.
+
+    Attributes
+    ----------
+    channels
+        Which channels of a step it looks at.
+    width
+        Channels of the maps that it returns.
+    blocks
+        As in :class:`Network`; those of ``tail``.
+    frozen
+        Applied first and never trained. What it returns is computed once and kept, so nothing is augmented before it.
+    tail
+        What the first stage trains.
+    """
+
+    channels: tuple[int, ...]
+    width: int
+    blocks: nn.ModuleList
+    frozen: nn.Module
+    tail: nn.Module
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen = nn.Identity()
+
+    @property
+    def is_partly_frozen(self) -> bool:
+        """Whether something comes before what is trained."""
+        return not isinstance(self.frozen, nn.Identity)
+
+    def given(self, steps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d p q"]:
+        """Return what ``tail`` sees of steps with all their channels."""
+        found: Tensor = self.frozen(steps[:, list(self.channels)])
+        return found
+
+    def forward(self, steps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n width p q"]:
+        """Return the maps of steps with all their channels."""
+        found: Tensor = self.tail(self.given(steps))
+        return found
+
+
+class StepClassifier(Network):
+    """A backbone that learns to classify single steps: the first stage of a two-stage network.
+
+    Its clips are (b, 1, d, p, q): what the backbone's ``tail`` sees. Maps are averaged over positions.
+
+    Parameters
+    ----------
+    scaling
+        Of the two-stage network where nothing is frozen; None where clips were scaled and passed before.
+    backbone
+        Shared with the two-stage network.
+    n_classes
+        Classes told apart.
+    """
+
+    def __init__(self, scaling: Scaling | None, backbone: Backbone, n_classes: int) -> None:
+        super().__init__()
+        self.scaling, self.backbone, self.blocks = scaling, backbone, backbone.blocks
+        self.head = nn.Linear(backbone.width, n_classes)
+
+    def look(self, clips: Float[Tensor, "b 1 c h w"]) -> Float[Tensor, "b width"]:
+        """Return the feature of each step."""
+        steps = clips[:, 0]
+        maps = self.backbone.tail(steps) if self.scaling is None else self.backbone(self.scaling(steps))
+        found: Tensor = maps.float().mean((2, 3))
+        return found
+
+    def forward(self, clips: Float[Tensor, "b 1 c h w"]) -> Output:
+        """Classify single steps."""
+        features = self.look(clips)
+        with in_float32(clips):
+            return Output(self.head(features), features)
+
+
+class TwoStageNetwork(Network):
+    """Backbones that look at single steps, and a part that follows what they saw through time.
+
+    The backbones learn first, each by itself (:meth:`step_classifier`); then they stay as they are, and
+    :meth:`follow` learns from what they see.
+
+    Attributes
+    ----------
+    backbones
+        By name, each a :class:`Backbone`; their maps have one height and width.
+    """
+
+    backbones: nn.ModuleDict
+
+    def see(self, steps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n f p q"]:
+        """Return the maps of all backbones side by side.
+
+        Parameters
+        ----------
+        steps
+            Any number, with all their channels.
+        """
+        scaled = steps if self.scaling is None else self.scaling(steps)
+        return torch.cat([backbone(scaled) for backbone in self.backbones.values()], dim=1)
+
+    @abstractmethod
+    def follow(self, seen: Float[Tensor, "b t f p q"]) -> Output:
+        """Classify clips by what was seen of their steps.
+
+        Parameters
+        ----------
+        seen
+            What :meth:`see` returned, clip by clip.
+        """
+
+    def step_classifier(self, name: str, n_classes: int) -> StepClassifier:
+        """Return a network for the first stage of a backbone; it shares the backbone's weights.
+
+        Parameters
+        ----------
+        name
+            Of the backbone.
+        n_classes
+            Classes told apart.
+        """
+        backbone = self.backbones[name]
+        assert isinstance(backbone, Backbone)
+        return StepClassifier(None if backbone.is_partly_frozen else self.scaling, backbone, n_classes)
+
+    def forward(self, clips: Float[Tensor, "b t c h w"]) -> Output:
+        """Classify clips."""
+        seen = self.see(clips.flatten(0, 1))
+        return self.follow(seen.view(*clips.shape[:2], *seen.shape[1:]))
+
+
+class Follower(Network):
+    """What the second stage of a two-stage network trains: it is given what the backbones saw.
+
+    Parameters
+    ----------
+    network
+        The whole; its backbones get no gradient.
+    """
+
+    def __init__(self, network: TwoStageNetwork) -> None:
+        super().__init__()
+        self.parts = nn.ModuleDict(
+            {name: part for name, part in network.named_children() if name not in ("backbones", "scaling", "blocks")}
+        )
+        self._network = (network,)  # in a tuple, so that its backbones are no part of this one
+        self.blocks = nn.ModuleList()
+
+    def forward(self, clips: Float[Tensor, "b t f p q"]) -> Output:
+        """Classify clips by what was seen of their steps."""
+        return self._network[0].follow(clips)
+
+
+def in_float32(x: Tensor) -> AbstractContextManager[Any]:
+    """Return a context in which nothing is computed in less than single precision.
+
+    Parameters
+    ----------
+    x
+        A tensor of the device in question.
+    """
+    return torch.autocast(x.device.type, enabled=False)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Return how many numbers of a network are learned or were given, without its buffers.
+
+    Parameters
+    ----------
+    module
+        Any.
+    """
+    return sum(parameter.numel() for parameter in module.parameters())
