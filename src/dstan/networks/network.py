@@ -37,7 +37,11 @@ class Network(nn.Module):
     """
 
     blocks: nn.ModuleList
-    scaling: Scaling | None = None
+    scaling: Scaling | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scaling = None  # not in the class, where it would hide the module of that name
 
     def in_fast_layout(self) -> Self:
         """Keep the weights of convolutions channels-last, the faster layout on CPU and GPU alike.
