@@ -17,7 +17,7 @@ from torch.nn import functional
 
 
 class Block(nn.Module):
-    """Convolution 3 x 3, batch norm, max pool 2 x 2, ReLU.
+    """Convolution, batch norm, max pool 2 x 2, ReLU.
 
     The paper's ReLU comes before the pooling; both orders give the same numbers, and this one touches a quarter of
     the pixels.
@@ -26,22 +26,39 @@ class Block(nn.Module):
     ----------
     in_channels, out_channels
         Of the convolution, which has no bias of its own: batch norm has it.
+    size
+        Height and width of its filters, odd.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, size: int = 3) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.conv: nn.Conv2d | nn.Conv3d = nn.Conv2d(in_channels, out_channels, size, padding=size // 2, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h/2 w/2"]:
         """Return maps of half the height and width."""
         fused = self.training and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-        return self._train_fused(x) if fused else functional.max_pool2d(self.norm(self.conv(x)), 2).relu_()
+        if fused:
+            return self._train_fused(x)
+        return functional.max_pool2d(self.norm(self.filtered(x, self.conv.weight)), 2).relu_()
+
+    def filtered(self, x: Float[Tensor, "n c h w"], weight: Float[Tensor, "d c k k"]) -> Float[Tensor, "n d h w"]:
+        """Return what filters make of maps.
+
+        Parameters
+        ----------
+        x
+            The maps.
+        weight
+            The filters: the block's own, some of them turned round while it is trained.
+        """
+        return functional.conv2d(x, weight, padding=self.conv.padding)
 
     def _train_fused(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h/2 w/2"]:
         norm = self.norm
         sign = torch.where(norm.weight.detach() < 0, -1.0, 1.0)  # filters are turned round where the scale is negative
-        filtered = functional.conv2d(x, self.conv.weight * sign[:, None, None, None], padding=1)
+        weight = self.conv.weight
+        filtered = self.filtered(x, weight * sign.view(-1, *(1,) * (weight.dim() - 1)))
         filtered = filtered.contiguous(memory_format=torch.channels_last)
         pooled: Tensor
         pooled, mean, variance = _NormPoolReLU.apply(  # type: ignore[no-untyped-call]
