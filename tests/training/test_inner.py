@@ -1,5 +1,6 @@
 """The choice of a number of epochs by people held out of the training clips."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,13 @@ def settings(*epochs: int, **options: Any) -> TrainingSettings:
 
 def choose(told: TrainingSettings, seed: int = 0, **options: Any) -> InnerChoice:
     """Choose among the epochs that the settings name."""
-    return choose_epochs(build, data(), options.pop("people", PEOPLE), 2, told, seed=seed, **options)
+    given = data()
+
+    def start(own: int, learned: Sequence[int] | None) -> tuple[Stream, TrainingData]:
+        assert learned is not None
+        return build(child_seed(own, "weights")), given
+
+    return choose_epochs(start, given.labels, options.pop("people", PEOPLE), 2, told, seed=seed, **options)
 
 
 def test_the_number_of_epochs_that_learns_is_chosen() -> None:

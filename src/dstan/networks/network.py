@@ -23,6 +23,8 @@ class Output(NamedTuple):
     """Weight of each frame; None without attention in time."""
     spatial: Float[Tensor, "b t h w"] | None = None
     """Weight of each position; None without attention in space."""
+    states: Float[Tensor, "b s"] | None = None
+    """Scores of the states of an expression; None where they are not told apart."""
 
 
 class Network(nn.Module):
@@ -106,12 +108,13 @@ class Backbone(nn.Module):
 class StepClassifier(Network):
     """A backbone that learns to classify single steps: the first stage of a two-stage network.
 
-    Its clips are (b, 1, d, p, q): what the backbone's ``tail`` sees. Maps are averaged over positions.
+    Its clips are single steps (b, 1, c, h, w) with all their channels or, where a part of the backbone is frozen, what
+    that part returned of them. Maps are averaged over positions.
 
     Parameters
     ----------
     scaling
-        Of the two-stage network where nothing is frozen; None where clips were scaled and passed before.
+        Of the two-stage network.
     backbone
         Shared with the two-stage network.
     n_classes
@@ -120,13 +123,14 @@ class StepClassifier(Network):
 
     def __init__(self, scaling: Scaling | None, backbone: Backbone, n_classes: int) -> None:
         super().__init__()
-        self.scaling, self.backbone, self.blocks = scaling, backbone, backbone.blocks
+        self.scaling = None if backbone.is_partly_frozen else scaling
+        self.backbone, self.blocks = backbone, backbone.blocks
         self.head = nn.Linear(backbone.width, n_classes)
 
     def look(self, clips: Float[Tensor, "b 1 c h w"]) -> Float[Tensor, "b width"]:
         """Return the feature of each step."""
-        steps = clips[:, 0]
-        maps = self.backbone.tail(steps) if self.scaling is None else self.backbone(self.scaling(steps))
+        steps = clips[:, 0] if self.scaling is None else self.scaling(clips[:, 0])
+        maps = self.backbone.tail(steps) if self.backbone.is_partly_frozen else self.backbone(steps)
         found: Tensor = maps.float().mean((2, 3))
         return found
 
@@ -159,8 +163,18 @@ class TwoStageNetwork(Network):
         steps
             Any number, with all their channels.
         """
-        scaled = steps if self.scaling is None else self.scaling(steps)
+        scaled = self.scaled(steps)
         return torch.cat([backbone(scaled) for backbone in self.backbones.values()], dim=1)
+
+    def scaled(self, steps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Return steps as the backbones are given them.
+
+        Parameters
+        ----------
+        steps
+            Any number, with all their channels.
+        """
+        return steps if self.scaling is None else self.scaling(steps)
 
     @abstractmethod
     def follow(self, seen: Float[Tensor, "b t f p q"]) -> Output:
@@ -184,7 +198,7 @@ class TwoStageNetwork(Network):
         """
         backbone = self.backbones[name]
         assert isinstance(backbone, Backbone)
-        return StepClassifier(None if backbone.is_partly_frozen else self.scaling, backbone, n_classes)
+        return StepClassifier(self.scaling, backbone, n_classes)
 
     def forward(self, clips: Float[Tensor, "b t c h w"]) -> Output:
         """Classify clips."""
@@ -208,6 +222,11 @@ class Follower(Network):
         )
         self._network = (network,)  # in a tuple, so that its backbones are no part of this one
         self.blocks = nn.ModuleList()
+
+    @property
+    def whole(self) -> TwoStageNetwork:
+        """The network that it is a part of."""
+        return self._network[0]
 
     def forward(self, clips: Float[Tensor, "b t f p q"]) -> Output:
         """Classify clips by what was seen of their steps."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Self
 
 import torch
 from jaxtyping import Float
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from dstan.config import Settings, setting
 from dstan.networks.attention import DualPoolChannelAttention, MultiScaleSpatialAttention, TemporalAttention
 from dstan.networks.blocks import Block
+from dstan.networks.network import Network, Output, in_float32
 
 SMALLEST_INPUT = 32
 """Least height and width in pixels: five poolings halve it to one."""
@@ -44,19 +44,7 @@ class StreamSettings(Settings):
     temporal_attention: bool = setting(True, "Temporal attention in both streams.")
 
 
-class StreamOutput(NamedTuple):
-    """What a stream returns for a batch of clips."""
-
-    logits: Float[Tensor, "b k"]
-    features: Float[Tensor, "b f"]
-    """The LSTM's outputs averaged over time: f of equation 1, p or q of equation 9."""
-    temporal: Float[Tensor, "b t"] | None
-    """Weight r of each frame; None without temporal attention."""
-    spatial: Float[Tensor, "b t h w"] | None
-    """Weight of each position on the third block's output; None without spatial attention."""
-
-
-class Stream(nn.Module):
+class Stream(Network):
     """Five blocks of convolution and pooling, one LSTM, one linear layer.
 
     Parameters
@@ -85,23 +73,14 @@ class Stream(nn.Module):
         self.lstm = nn.LSTM(features, settings.lstm_width, batch_first=True)
         self.head = nn.Linear(settings.lstm_width, n_classes)
 
-    def in_fast_layout(self) -> Self:
-        """Keep the convolutions' weights channels-last, the faster layout on CPU and GPU alike.
-
-        The last bits of the outputs depend on the layout, so networks that are to agree must share it.
-        """
-        for block in self.blocks:
-            block.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
-        return self
-
-    def forward(self, clips: Float[Tensor, "b t c h w"]) -> StreamOutput:
+    def forward(self, clips: Float[Tensor, "b t c h w"]) -> Output:
         """Classify clips of any length and of at least 32 x 32 pixels."""
         b, t = clips.shape[:2]
         frames, spatial = self.see(clips.flatten(0, 1))
-        with torch.autocast(clips.device.type, enabled=False):  # the LSTM stays in float32
+        with in_float32(clips):  # the LSTM
             logits, features, temporal = self.follow(frames.float().view(b, t, -1))
         maps = None if spatial is None else spatial.reshape(b, t, *spatial.shape[2:])
-        return StreamOutput(logits, features, temporal, maps)
+        return Output(logits, features, temporal, maps)
 
     def see(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n f"], Float[Tensor, "n 1 h w"] | None]:
         """Return the spatial feature of each frame, and the spatial weights."""

@@ -25,7 +25,8 @@ from dstan.training import EpochRecord
 
 StreamName: TypeAlias = Literal["appearance", "flow"]
 STREAMS: tuple[StreamName, ...] = ("appearance", "flow")
-OnEpoch: TypeAlias = Callable[[StreamName, EpochRecord], None]
+OnEpoch: TypeAlias = Callable[[str, EpochRecord], None]
+"""Called with the name of a training (a stream, a stage) and a record of its epoch."""
 
 
 PAPER_ENDING = "-paper"
@@ -115,6 +116,16 @@ class Recognizer(ABC):
         """How many times :meth:`fit` will call ``on_epoch``, at most; more where one is begun again."""
         return sum(part.epochs for part in self.components())
 
+    @property
+    def parameters(self) -> int:
+        """Trained numbers of its networks after :meth:`fit`; 0 where there is none."""
+        return sum(part.parameters for part in self.components())
+
+    @property
+    def weights(self) -> str:
+        """Where the published method rests on pretrained weights, which ones are here: "from scratch", or a file."""
+        return ""
+
     def memory(self, clip: PreparedClip, n: int, device: str) -> int:
         """Estimate the bytes of a device's memory that :meth:`fit` takes; 0 where it does not use the device.
 
@@ -169,7 +180,7 @@ class Recognizer(ABC):
         device
             Where to train: "cpu", "cuda", "cuda:1" ...
         on_epoch
-            Called with the stream's name and a record after each epoch.
+            Called with the name of a training (a stream, a stage) and a record after each epoch.
         fitted
             The :meth:`components`, already fitted on these very clips, to be used and not fitted again.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dstan.clips import PreparedClip
 from dstan.errors import DstanError
 from dstan.fusion import average
-from dstan.networks.streams import StreamOutput
+from dstan.networks.network import Output
 from dstan.recognizers.contract import STREAMS, Fidelity, Inference, OnEpoch, Recognizer, StreamName, below
 from dstan.recognizers.settings import DSTANSettings
 from dstan.recognizers.stream import PAPER, StreamRecognizer, stream_name
@@ -50,6 +50,11 @@ class DSTAN(Recognizer):
         names = " and ".join(part.name.upper() for part in self.components())
         how = "features joined by a linear SVM" if self.settings.fusion.method == "svm" else "probabilities averaged"
         return f"{names}, {how}"
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers of both networks; 0 before :meth:`fit`."""
+        return sum(part.parameters for part in self.parts)
 
     @property
     def streams(self) -> tuple[StreamName, ...]:
@@ -109,7 +114,7 @@ class DSTAN(Recognizer):
         for part in self.parts:
             part._check(clips)
 
-    def _joined(self, seen: Sequence[Sequence[StreamOutput]]) -> NDArray[np.float64]:
+    def _joined(self, seen: Sequence[Sequence[Output]]) -> NDArray[np.float64]:
         """Return the features of all streams side by side: f(p, q) of equation 9."""
         return np.concatenate([part.features(outputs) for part, outputs in zip(self.parts, seen, strict=True)], axis=1)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from dstan.config import setting
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import StreamSettings
-from dstan.recognizers.contract import MethodSettings
+from dstan.recognizers.network import NetworkSettings
 from dstan.training import TrainingSettings
 
 
 @dataclass(frozen=True)
-class DSTANSettings(MethodSettings):
+class DSTANSettings(NetworkSettings):
     """Everything that decides how DSTAN, its streams and its ablations are prepared, trained and joined."""
 
     network: StreamSettings = setting(StreamSettings(), "The networks (sections 2.2 to 2.5).")

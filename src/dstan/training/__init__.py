@@ -17,6 +17,7 @@ from dstan.training.loop import (
     train_epochs,
     uses_bfloat16,
 )
+from dstan.training.losses import MakeObjective, Objective, class_objective, focal_loss
 from dstan.training.settings import TrainingSettings
 
 __all__ = [
@@ -25,11 +26,15 @@ __all__ = [
     "EpochRecord",
     "Fit",
     "InnerChoice",
+    "MakeObjective",
+    "Objective",
     "Restart",
     "TrainingData",
     "TrainingSettings",
     "choose_epochs",
+    "class_objective",
     "fit_network",
+    "focal_loss",
     "settle_batch_norm",
     "steady",
     "train_epochs",

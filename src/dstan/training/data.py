@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -26,11 +26,14 @@ class TrainingData:
         The class of each clip, counted from 0.
     mirrored_signs
         What each channel is multiplied by when a clip is mirrored: -1 for motion to the right, 1 for anything else.
+    places
+        The position of each clip among all that were put side by side; parts of the data keep it.
     """
 
     inputs: Float16[Tensor, "n t h w c"]
     labels: Int64[Tensor, " n"]
     mirrored_signs: Float32[Tensor, " c"]
+    places: Int64[Tensor, " n"]
 
     @classmethod
     def stack(
@@ -51,15 +54,26 @@ class TrainingData:
                 t, c, h, w = clip.shape
                 inputs = torch.empty(len(labels), t, h, w, c, dtype=torch.float16)
             inputs[index] = clip.movedim(1, -1)
-        return cls(inputs, labels, torch.tensor(mirrored_signs))
+        return cls(inputs, labels, torch.tensor(mirrored_signs), torch.arange(len(labels)))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def on(self, device: torch.device) -> Self:
         """Return the same on a device."""
-        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
+        return self._each(lambda tensor: tensor.to(device))
 
     def of(self, clips: Int64[Tensor, " m"]) -> Self:
         """Return some of the clips."""
-        return replace(self, inputs=self.inputs[clips], labels=self.labels[clips])
+        return self._each(lambda tensor: tensor[clips])
+
+    def steps(self) -> Self:
+        """Return every step of every clip as a clip of its own, clip after clip."""
+        t = self.inputs.shape[1]
+        labels = self.labels.repeat_interleave(t)
+        places = (self.places[:, None] * t + torch.arange(t)).flatten()
+        return replace(self, inputs=self.inputs.flatten(0, 1)[:, None], labels=labels, places=places)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        inputs, labels, places = (change(tensor) for tensor in (self.inputs, self.labels, self.places))
+        return replace(self, inputs=inputs, labels=labels, places=places)

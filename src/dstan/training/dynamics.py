@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dstan.networks.streams import Stream
+from dstan.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Dynamics:
         return asdict(self)
 
 
-def measure_dynamics(network: Stream, batches: Iterable[Float[Tensor, "b t h w c"]]) -> Dynamics:
+def measure_dynamics(network: Network, batches: Iterable[Float[Tensor, "b t h w c"]]) -> Dynamics:
     """Pass clips through a trained network, as it predicts, and look inside.
 
     Parameters
@@ -67,7 +67,8 @@ def measure_dynamics(network: Stream, batches: Iterable[Float[Tensor, "b t h w c
 
     def watch(index: int) -> Any:  # numpydoc ignore=GL08
         def look(_block: object, _given: object, found: Tensor) -> None:  # numpydoc ignore=GL08
-            peaks[index] = torch.maximum(peaks[index].to(found.device), found.amax((0, 2, 3)))
+            peak = found.amax([dim for dim in range(found.dim()) if dim != 1])
+            peaks[index] = torch.maximum(peaks[index].to(found.device), peak)
 
         return look
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,11 +16,16 @@ from torch import Tensor
 from dstan._random import child_seed
 from dstan.errors import DstanError
 from dstan.metrics import scores_of_many
-from dstan.networks.streams import Stream
+from dstan.networks.network import Network
 from dstan.splits import Fold, Person, kfold_by_subject
 from dstan.training.data import TrainingData
 from dstan.training.loop import EpochRecord, fit_network, settle_batch_norm
+from dstan.training.losses import MakeObjective, class_objective
 from dstan.training.settings import TrainingSettings
+
+Start: TypeAlias = Callable[[int, Sequence[int] | None], tuple[Network, TrainingData]]
+"""Given a seed and the positions of the clips that may be learned from (None: all of them), returns a network about to
+be trained and all clips as it sees them; whatever comes before it was learned from those clips alone."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class InnerChoice:
 
 
 def choose_epochs(
-    build: Callable[[int], Stream],
-    data: TrainingData,
+    start: Start,
+    labels: Int64[Tensor, " n"],
     people: Sequence[Person],
     n_classes: int,
     settings: TrainingSettings,
@@ -59,6 +64,7 @@ def choose_epochs(
     seed: int,
     device: str = "cpu",
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    objective: MakeObjective = class_objective,
 ) -> InnerChoice:
     """Choose among ``inner_epochs`` by people whom a network has not seen.
 
@@ -67,10 +73,10 @@ def choose_epochs(
 
     Parameters
     ----------
-    build
-        Makes a network whose weights a seed has drawn.
-    data
-        The training clips of the fit, in the computer's memory; none is of a person who is tested.
+    start
+        Makes a network and the clips that it sees, in the computer's memory; none is of a person who is tested.
+    labels
+        The class of each clip, counted from 0.
     people
         Who each clip shows.
     n_classes
@@ -83,6 +89,8 @@ def choose_epochs(
         Where to train.
     on_epoch
         Called after each epoch of each network.
+    objective
+        Makes what is minimised; that of the settings if not given.
 
     Raises
     ------
@@ -100,9 +108,10 @@ def choose_epochs(
     folds = kfold_by_subject(people, min(settings.inner_parts, len(set(people))))
     for fold in folds:
         own = child_seed(seed, "inner", fold.name)
-        network = build(child_seed(own, "weights"))
-        found = _predictions(network, data, fold, candidates, settings, seed=own, device=device, on_epoch=on_epoch)
-        truths = data.labels[list(fold.test)].numpy()
+        network, data = start(own, fold.train)
+        how: dict[str, Any] = {"seed": own, "device": device, "on_epoch": on_epoch, "objective": objective}
+        found = _predictions(network, data, fold, candidates, settings, **how)
+        truths = labels[list(fold.test)].numpy()
         for matrix, epoch in zip(counts, candidates, strict=True):
             np.add.at(matrix, (truths, found[epoch]), 1)
     scores = [round(float(score), 12) for score in scores_of_many(counts)["uf1"]]  # so that ties are ties
@@ -110,7 +119,7 @@ def choose_epochs(
 
 
 def _predictions(
-    network: Stream,
+    network: Network,
     data: TrainingData,
     fold: Fold,
     candidates: Sequence[int],
@@ -119,6 +128,7 @@ def _predictions(
     seed: int,
     device: str,
     on_epoch: Callable[[EpochRecord], None] | None,
+    objective: MakeObjective,
 ) -> dict[int, NDArray[np.int64]]:
     """Train on one side of a fold and return the classes predicted on the other after each candidate."""
     learned, held_out = (data.of(torch.tensor(side)).on(torch.device(device)) for side in (fold.train, fold.test))
@@ -132,11 +142,18 @@ def _predictions(
         if on_epoch is not None:
             on_epoch(record)
 
-    fit_network(network, learned, settings, epochs=candidates[-1], seed=seed, device=device, on_epoch=look)
+    how: dict[str, Any] = {
+        "epochs": candidates[-1],
+        "seed": seed,
+        "device": device,
+        "on_epoch": look,
+        "objective": objective,
+    }
+    fit_network(network, learned, settings, **how)
     return found
 
 
-def _predict(network: Stream, data: TrainingData, present: Int64[Tensor, " p"], size: int) -> Int64[Tensor, " n"]:
+def _predict(network: Network, data: TrainingData, present: Int64[Tensor, " p"], size: int) -> Int64[Tensor, " n"]:
     """Return the likeliest of the classes that were learned."""
     with torch.no_grad():
         logits = [network(batch.float().movedim(-1, 2)).logits for batch in torch.split(data.inputs, size)]
@@ -144,7 +161,7 @@ def _predict(network: Stream, data: TrainingData, present: Int64[Tensor, " p"], 
 
 
 @contextmanager
-def _settled(network: Stream, data: TrainingData, settings: TrainingSettings, seed: int) -> Iterator[None]:
+def _settled(network: Network, data: TrainingData, settings: TrainingSettings, seed: int) -> Iterator[None]:
     """Let a network predict as if its training ended here; afterwards it goes on as if nothing had been."""
     kept = {name: buffer.clone() for name, buffer in network.named_buffers()}
     settle_batch_norm(network, data, settings, seed)

@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.nn import functional
 
 from dstan._engine import single_thread
 from dstan._random import child_seed
 from dstan.errors import DstanError
-from dstan.networks.streams import Stream
+from dstan.networks.network import Network, Output
 from dstan.training.augmentation import augment
 from dstan.training.data import TrainingData
 from dstan.training.dynamics import Dynamics, Restart, measure_dynamics
+from dstan.training.losses import MakeObjective, class_objective, class_weights
+from dstan.training.optimizing import make_optimizer, set_rate
 from dstan.training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class DivergedError(DstanError):
 
 
 def fit_network(
-    network: Stream,
+    network: Network,
     data: TrainingData,
     settings: TrainingSettings,
     *,
@@ -66,6 +67,7 @@ def fit_network(
     seed: int,
     device: str = "cpu",
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    objective: MakeObjective = class_objective,
 ) -> Fit:
     """Train a network in place and leave it on the CPU, ready to predict.
 
@@ -88,6 +90,8 @@ def fit_network(
         Where to train: "cpu", "cuda", "cuda:1" ...
     on_epoch
         Called after each epoch, and so again from the first where a training is begun again.
+    objective
+        Makes what is minimised; that of the settings if not given.
 
     Raises
     ------
@@ -99,9 +103,9 @@ def fit_network(
     restart = None
     with steady(place):
         data = data.on(place)
-        start = _loss(network.in_fast_layout().to(place), data, settings, seed)
+        start = _loss(network.in_fast_layout().to(place), data, settings, seed, objective)
         try:
-            history = _run(network, data, settings, epochs, seed, on_epoch)
+            history = _run(network, data, settings, epochs, seed, on_epoch, objective)
             if epochs > 1 and history[-1].loss > RISE * start:
                 raise _diverged(f"the loss rose from {start:.3f} to {history[-1].loss:.3f}", epochs)
         except DivergedError as trouble:
@@ -109,7 +113,7 @@ def fit_network(
             restart = Restart(trouble.what, trouble.epoch, settings.learning_rate, lower.learning_rate)
             log.info("training: %s; begun again with a learning rate of %g", trouble.what, lower.learning_rate)
             network.load_state_dict(begun_from)
-            history = _run(network, data, lower, epochs, seed, on_epoch)
+            history = _run(network, data, lower, epochs, seed, on_epoch, objective)
         settle_batch_norm(network, data, settings, seed)
         network.eval()
         dynamics = measure_dynamics(network, torch.split(data.inputs, settings.batch_size))
@@ -118,38 +122,41 @@ def fit_network(
 
 
 def _run(
-    network: Stream,
+    network: Network,
     data: TrainingData,
     settings: TrainingSettings,
     epochs: int,
     seed: int,
     on_epoch: Callable[[EpochRecord], None] | None,
+    objective: MakeObjective,
 ) -> list[EpochRecord]:
     history = []
-    for record in train_epochs(network, data, settings, epochs, seed):
+    for record in train_epochs(network, data, settings, epochs, seed, objective):
         history.append(record)
         if on_epoch is not None:
             on_epoch(record)
     return history
 
 
-def _loss(network: Stream, data: TrainingData, settings: TrainingSettings, seed: int) -> float:
+def _loss(
+    network: Network, data: TrainingData, settings: TrainingSettings, seed: int, objective: MakeObjective
+) -> float:
     """Return the loss of all clips before anything is learned, in the batches of the first epoch."""
     network.train()
-    half = uses_bfloat16(settings.precision, data.inputs.device)
+    half, minimised = uses_bfloat16(settings.precision, data.inputs.device), objective(data, settings)
     total = torch.zeros((), device=data.inputs.device)
-    with torch.no_grad():
-        for batch in _batches(len(data), settings.batch_size, _order(seed), data.inputs.device):
-            logits = _logits(network, data.inputs[batch].float(), half)
-            total += functional.cross_entropy(logits, data.labels[batch], reduction="sum")
+    with torch.no_grad(), _dropping(network, seed, data.inputs.device):
+        for batch in _batches(data, settings, _order(seed)):
+            output = _output(network, data.inputs[batch].float(), half)
+            total += minimised(output, data.labels[batch], data.places[batch]) * len(batch)
     return float(total) / len(data)
 
 
-def _logits(network: Stream, clips: Float[Tensor, "b t h w c"], half: bool) -> Float[Tensor, "b k"]:
+def _output(network: Network, clips: Float[Tensor, "b t h w c"], half: bool) -> Output:
     """Pass a batch through the network in the arithmetic of training."""
     with torch.autocast(clips.device.type, dtype=torch.bfloat16, enabled=half):
-        logits: Tensor = network(clips.movedim(-1, 2)).logits
-    return logits
+        found: Output = network(clips.movedim(-1, 2))
+    return found._replace(logits=found.logits.float())
 
 
 def _order(seed: int) -> torch.Generator:
@@ -165,7 +172,12 @@ def _diverged(what: str, epoch: int) -> DivergedError:
 
 
 def train_epochs(
-    network: Stream, data: TrainingData, settings: TrainingSettings, epochs: int, seed: int
+    network: Network,
+    data: TrainingData,
+    settings: TrainingSettings,
+    epochs: int,
+    seed: int,
+    objective: MakeObjective = class_objective,
 ) -> Iterator[EpochRecord]:
     """Train epoch by epoch; between two of them the caller may look at the network, but must leave it as it was.
 
@@ -180,7 +192,9 @@ def train_epochs(
     epochs
         For how long.
     seed
-        Decides the order of the clips and their augmentation.
+        Decides the order of the clips, their augmentation, and what is dropped.
+    objective
+        Makes what is minimised; that of the settings if not given.
 
     Yields
     ------
@@ -193,37 +207,60 @@ def train_epochs(
     """
     place = data.inputs.device
     network.in_fast_layout().to(place).train()
-    half = uses_bfloat16(settings.precision, place)
+    half, minimised = uses_bfloat16(settings.precision, place), objective(data, settings)
+    given = torch.bfloat16 if half and network.scaling is None else torch.float32  # raw values need more digits
     order = _order(seed)
     changes = torch.Generator().manual_seed(child_seed(seed, "augmentation"))
-    weights = list(network.parameters())
-    optimizer = torch.optim.Adam(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    optimizer = make_optimizer(weights, settings)
     for epoch in range(1, epochs + 1):
+        set_rate(optimizer, settings, epoch, epochs)
         loss_sum, correct, norms = torch.zeros(3, device=place).unbind()
-        batches = _batches(len(data), settings.batch_size, order, place)
-        for batch in batches:
-            clips, labels = data.inputs[batch].to(torch.bfloat16 if half else torch.float32), data.labels[batch]
-            if settings.augmentation.is_on:
-                clips = augment(clips, settings.augmentation, data.mirrored_signs, changes)
-            logits = _logits(network, clips, half)
-            loss = functional.cross_entropy(logits, labels)
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            norms += nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
-            optimizer.step()
-            loss_sum += loss.detach() * len(batch)
-            correct += (logits.argmax(1) == labels).sum()
-        loss_mean, accuracy, norm = torch.stack(
-            [loss_sum / len(data), correct / len(data), norms / len(batches)]
-        ).tolist()
-        for name, value in (("loss", loss_mean), ("gradient", norm)):
-            if not math.isfinite(value):
-                raise _diverged(f"the {name} is {value} in epoch {epoch}", epoch)
-        yield EpochRecord(epoch, loss_mean, accuracy, norm)
+        batches = _batches(data, settings, order)
+        with _dropping(network, child_seed(seed, "dropout", str(epoch)), place):
+            for batch in batches:
+                clips, labels = data.inputs[batch].to(given), data.labels[batch]
+                if settings.augmentation.is_on:
+                    clips = augment(clips, settings.augmentation, data.mirrored_signs, changes)
+                output = _output(network, clips, half)
+                loss = minimised(output, labels, data.places[batch])
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+                if settings.gradient_clip:
+                    nn.utils.clip_grads_with_norm_(weights, settings.gradient_clip, norm)
+                optimizer.step()
+                norms += norm
+                loss_sum += loss.detach() * len(batch)
+                correct += (output.logits.argmax(1) == labels).sum()
+        found = torch.stack([loss_sum / len(data), correct / len(data), norms / len(batches)])
+        yield _record(epoch, *found.tolist())
 
 
-def settle_batch_norm(network: Stream, data: TrainingData, settings: TrainingSettings, seed: int) -> None:
-    """Measure the batch norms' mean and variance anew, with the weights as they are.
+def _record(epoch: int, loss: float, accuracy: float, norm: float) -> EpochRecord:
+    for name, value in (("loss", loss), ("gradient", norm)):
+        if not math.isfinite(value):
+            raise _diverged(f"the {name} is {value} in epoch {epoch}", epoch)
+    return EpochRecord(epoch, loss, accuracy, norm)
+
+
+@contextmanager
+def _dropping(network: Network, seed: int, device: torch.device) -> Iterator[None]:
+    """Let a seed decide what is dropped inside, and leave the generators outside as they were."""
+    if not _dropouts(network):
+        yield
+        return
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _dropouts(network: Network) -> list[nn.Module]:
+    return [module for module in network.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
+
+
+def settle_batch_norm(network: Network, data: TrainingData, settings: TrainingSettings, seed: int) -> None:
+    """Measure the batch norms' mean and variance anew, with the weights as they are and nothing dropped.
 
     The running averages of training lag behind the weights. After a few hundred steps that does not matter; after a
     few dozen (a small corpus, few epochs) it ruins every prediction.
@@ -239,17 +276,23 @@ def settle_batch_norm(network: Stream, data: TrainingData, settings: TrainingSet
     seed
         Decides which clips are in a batch together.
     """
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    kept = [norm.momentum for norm in norms]
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return
+    kept, dropouts = [norm.momentum for norm in norms], _dropouts(network)
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain average over the batches
+    for dropout in dropouts:
+        dropout.eval()
     order = torch.Generator().manual_seed(child_seed(seed, "batch norm"))
     with torch.no_grad():
-        for batch in _batches(len(data), settings.batch_size, order, data.inputs.device):
+        for batch in _shuffled(len(data), settings.batch_size, order, data.inputs.device):
             network(data.inputs[batch].float().movedim(-1, 2))
     for norm, momentum in zip(norms, kept, strict=True):
         norm.momentum = momentum
+    for dropout in dropouts:
+        dropout.train()
 
 
 def uses_bfloat16(precision: str, device: torch.device) -> bool:
@@ -269,7 +312,16 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
 
 
-def _batches(n: int, size: int, generator: torch.Generator, device: torch.device) -> Sequence[Int64[Tensor, " b"]]:
+def _batches(data: TrainingData, settings: TrainingSettings, generator: torch.Generator) -> Sequence[Tensor]:
+    """Return the positions of an epoch's clips in batches: all of them, or as many drawn class by class."""
+    if not settings.balanced:
+        return _shuffled(len(data), settings.batch_size, generator, data.inputs.device)
+    labels = data.labels.cpu()
+    drawn = torch.multinomial(class_weights(labels)[labels], len(data), replacement=True, generator=generator)
+    return drawn.to(data.inputs.device).tensor_split(math.ceil(len(data) / settings.batch_size))
+
+
+def _shuffled(n: int, size: int, generator: torch.Generator, device: torch.device) -> Sequence[Int64[Tensor, " b"]]:
     """Return a random order of ``n`` clips in batches of nearly equal size, so that none is of a single clip."""
     return torch.randperm(n, generator=generator).to(device).tensor_split(math.ceil(n / size))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dstan.errors import ConfigError
-from dstan.networks.streams import Stream
+from dstan.networks.network import Network
 from dstan.training.loop import uses_bfloat16
 from dstan.training.settings import TrainingSettings
 
@@ -21,7 +21,7 @@ USABLE = 0.9
 
 
 def memory_of_a_fit(
-    network: Stream, shape: tuple[int, int, int, int], clips: int, settings: TrainingSettings, device: str
+    network: Network, shape: tuple[int, int, int, int], clips: int, settings: TrainingSettings, device: str
 ) -> int:
     """Estimate the bytes on a device that a fit takes at its peak.
 
@@ -47,7 +47,7 @@ def memory_of_a_fit(
     return CONTEXT + 2 * clips * math.prod(shape) + int(TEMPORARY * activations)
 
 
-def _kept(network: Stream, clips: Tensor) -> int:
+def _kept(network: Network, clips: Tensor) -> int:
     """Return the bytes that a pass in bfloat16 keeps for the backward pass."""
     kept: dict[int, Tensor] = {}
 

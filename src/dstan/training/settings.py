@@ -14,7 +14,7 @@ INNER = "inner"
 
 @dataclass(frozen=True)
 class TrainingSettings(Settings):
-    """Adam on the cross entropy (section 3.2), for a number of epochs that no test subject has a say in."""
+    """Adam on the cross entropy (section 3.2) where not told otherwise; no test subject has a say in the epochs."""
 
     epochs: int | str = setting(
         60,
@@ -30,8 +30,29 @@ class TrainingSettings(Settings):
         5, 'Parts into which epochs = "inner" divides the training people; each is held out once.', low=2, high=1000
     )
     batch_size: int = setting(32, "Most clips in a batch; the batches of an epoch are of nearly equal size.", low=1)
-    learning_rate: float = setting(1e-3, "Adam's step.", low=1e-9, high=10.0)
+    optimizer: str = setting(
+        "adam",
+        "Who takes the steps; sgd is stochastic gradient descent with Nesterov's momentum.",
+        choices=("adam", "sgd"),
+    )
+    learning_rate: float = setting(1e-3, "The optimizer's step.", low=1e-9, high=10.0)
+    momentum: float = setting(0.9, "Of sgd.", low=0.0, high=0.999)
+    schedule: str = setting(
+        "constant",
+        "How the step falls: cosine to a hundredth over the epochs; steps to a tenth after two thirds of them. An "
+        "inner choice of epochs follows the schedule of its last candidate.",
+        choices=("constant", "cosine", "steps"),
+    )
     weight_decay: float = setting(0.0, "L2 penalty on the weights.", low=0.0, high=10.0)
+    gradient_clip: float = setting(0.0, "Longest gradient over all weights; 0 for any.", low=0.0)
+    loss: str = setting(
+        "cross-entropy",
+        "What is minimised; focal counts clips less the better they are known.",
+        choices=("cross-entropy", "focal"),
+    )
+    focal_gamma: float = setting(2.0, "Gamma of the focal loss; 0 makes it the cross entropy.", low=0.0, high=20.0)
+    class_weights: bool = setting(False, "Clips count inversely to how common their class is.")
+    balanced: bool = setting(False, "Clips are drawn so that every class comes equally often, with replacement.")
     precision: str = setting(
         "auto",
         "Arithmetic of the convolutions in training; auto is bfloat16 where the processor multiplies it faster.",
