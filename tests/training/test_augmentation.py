@@ -1,5 +1,7 @@
 """Augmentation changes whole clips, as far as it is told and no farther."""
 
+import math
+
 import pytest
 import torch
 
@@ -64,3 +66,46 @@ def test_the_seed_decides_and_the_type_stays(dtype: torch.dtype) -> None:
 def test_nothing_is_on_by_default() -> None:
     assert not AugmentationSettings().is_on
     assert AugmentationSettings(shift=0.1).is_on
+    assert AugmentationSettings(rotation=1.0).is_on
+    assert AugmentationSettings(zoom=0.1).is_on
+
+
+def _spot(y: float, x: float) -> torch.Tensor:
+    """Draw one step of a grey channel with a soft spot, and motion to the right everywhere."""
+    rows, columns = torch.meshgrid(torch.arange(41.0), torch.arange(61.0), indexing="ij")
+    grey = torch.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 18)
+    return torch.stack([grey, torch.ones(41, 61), torch.zeros(41, 61)], dim=-1)
+
+
+def _centre(grey: torch.Tensor) -> tuple[float, float]:
+    rows, columns = torch.arange(41.0), torch.arange(61.0)
+    return float((grey.sum(1) * rows).sum() / grey.sum()), float((grey.sum(0) * columns).sum() / grey.sum())
+
+
+def test_a_turned_clip_has_its_face_and_its_motion_turned_by_one_angle() -> None:
+    clips = _spot(20, 45)[None, None].expand(32, 2, -1, -1, -1)
+    signs = torch.tensor([1.0, -1.0, 1.0])
+    found = augment(clips, AugmentationSettings(rotation=30), signs, torch.Generator().manual_seed(0))
+    angles = []
+    for clip in found:
+        torch.testing.assert_close(clip[0], clip[1])
+        y, x = _centre(clip[0, ..., 0])
+        u, v = clip[0, 20, 30, 1:].tolist()
+        assert math.hypot(u, v) == pytest.approx(1, abs=1e-4)
+        assert math.hypot(y - 20, x - 30) == pytest.approx(15, abs=0.1)
+        assert math.atan2(y - 20, x - 30) == pytest.approx(math.atan2(v, u), abs=0.01)
+        angles.append(math.degrees(math.atan2(v, u)))
+    assert -30 <= min(angles) < -20
+    assert 20 < max(angles) <= 30
+
+
+def test_a_larger_face_has_larger_motion() -> None:
+    clips = _spot(20, 40)[None, None].expand(32, 1, -1, -1, -1)
+    signs = torch.tensor([1.0, -1.0, 1.0])
+    found = augment(clips, AugmentationSettings(zoom=0.2), signs, torch.Generator().manual_seed(0))
+    sizes = found[:, 0, 20, 30, 1]
+    assert 0.8 <= sizes.min() < 0.85
+    assert 1.15 < sizes.max() <= 1.2
+    for clip, size in zip(found, sizes.tolist(), strict=True):
+        assert _centre(clip[0, ..., 0])[1] - 30 == pytest.approx(10 * size, abs=0.05)
+        assert clip[..., 2].abs().max() == 0
