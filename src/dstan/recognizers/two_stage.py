@@ -160,6 +160,7 @@ class TwoStageRecognizer(NetworkRecognizer):
                 mine = self._two_stages(data, sorted({known[step // t] for step in learned}), n_classes, own)
             seen = part
             if _backbone(mine, name).is_partly_frozen:
+                self._check_augmentation(name)
                 seen = _passed(part, _given(mine, name), mine, device)
             return _with_seed(own, lambda: mine.step_classifier(name, n_classes)), seen.steps()
 
@@ -167,6 +168,14 @@ class TwoStageRecognizer(NetworkRecognizer):
         make, settings = self.first_objective(name, clips), self.settings.first
         stage = Stage(f"{name} steps", start, part.steps().labels, people, settings, make)
         self._run(stage, n_classes, seed=seed, device=device, on_epoch=on_epoch)
+
+    def _check_augmentation(self, name: str) -> None:
+        if self.settings.first.augmentation.is_on:
+            raise ConfigError(
+                f"a part of its backbone {name} is frozen: what that sees is computed once and cannot be augmented",
+                where=self.name,
+                hint="Switch augmentation off: --set first.augmentation.mirror=false and so on",
+            )
 
     def _built(self, n_classes: int, shape: Shape) -> TwoStageNetwork:
         network = self._drawn(n_classes, shape, 0)
