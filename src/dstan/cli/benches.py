@@ -12,19 +12,23 @@ from dstan.cli import options, output
 from dstan.errors import ConfigError
 
 app = typer.Typer()
+TRAINING = ("networks", "training")
+"""The benches that can train elsewhere than on the CPU."""
 
 
 @app.command(rich_help_panel="Methods")
 def bench(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="descriptors, prepare, memory, training, predict or preprocessing."),
+        typer.Argument(
+            metavar="NAME", help="descriptors, prepare, memory, networks, training, predict or preprocessing."
+        ),
     ],
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="For preprocessing: draw its tables here, as PNG.")
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", metavar="cpu|cuda[:N]", help="For training: where networks run.")
+        str, typer.Option("--device", metavar="cpu|cuda[:N]", help="For networks and training: where they learn.")
     ] = "cpu",
     as_json: options.Json = False,
 ) -> None:
@@ -40,9 +44,9 @@ def bench(
     measure = look_up("bench", name, BENCHES)
     if plots is not None and name != "preprocessing":
         raise ConfigError(f"{name} has no plots", hint="Leave --plots out, or run dstan bench preprocessing")
-    if device != "cpu" and name != "training":
+    if device != "cpu" and name not in TRAINING:
         raise ConfigError(f"{name} is measured on the CPU only", hint="Leave --device out, or run dstan bench training")
-    measured = measure(options.device(device)) if name == "training" else measure()
+    measured = measure(options.device(device)) if name in TRAINING else measure()
     if isinstance(measured, Tables) and plots is not None:
         measured.draw(plots)
     if as_json:

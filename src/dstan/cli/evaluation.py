@@ -91,21 +91,22 @@ def evaluate(
             device=where,
             strict=strict,
         )
-    skipped = load_run(folder).skipped
+    run = load_run(folder)
     save_looks(folder, clips, made[0].recipe, store)
     if as_json:
         scores = {one.method: {**one.to_dict(), **results[one.method].to_dict()} for one in _standings(made)}
-        output.document({"run": folder, "results": scores, "skipped": skipped})
+        costs = {one.name: run.costs.get(one.name) for one in made}
+        output.document({"run": folder, "results": scores, "costs": costs, "skipped": run.skipped})
         return
     show_results(results, made)
-    show_skipped(skipped)
+    show_skipped(run.skipped)
     output.say(f"Predictions, scores and models of every fold: {folder}")
     output.say(f"Next: dstan report {folder}", "dim")
 
 
 def show_results(results: Mapping[str, Result], methods: Sequence[Recognizer]) -> None:
     """Print the headline scores of every method with their intervals, and where there are several, by corpus."""
-    from dstan.evaluation.standing import RANKING
+    from dstan.evaluation.standing import RANKING, WEIGHTS
 
     standings = _standings(methods)
     rows = []
@@ -124,6 +125,8 @@ def show_results(results: Mapping[str, Result], methods: Sequence[Recognizer]) -
     )
     if not all(one.is_ranked for one in standings):
         output.say(RANKING, "dim")
+    if any(one.weights for one in standings):
+        output.say(WEIGHTS, "dim")
 
 
 def _standings(methods: Sequence[Recognizer]) -> list[Standing]:
@@ -156,12 +159,13 @@ def report(
 
     Example: `dstan report run`
     """
+    from dstan.evaluation import load_run
     from dstan.reports import write_report
 
     if not run.is_dir():
         raise RunError("there is no such run", where=run, hint="Give a folder that dstan evaluate wrote")
     page = write_report(run)
     if as_json:
-        output.document({"run": run, "report": page})
+        output.document({"run": run, "report": page, "costs": load_run(run).costs})
         return
     output.say(f"The report is in {page}")

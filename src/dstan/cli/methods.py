@@ -20,9 +20,11 @@ PANEL = "Methods"
 def methods(as_json: options.Json = False) -> None:
     """List the methods that can be evaluated and trained, how near each is to its publication, and its tracks.
 
+    A method whose publication starts from pretrained weights says which it has here.
+
     Example: `dstan methods`
     """
-    from dstan.evaluation.standing import MEANINGS, shown_name
+    from dstan.evaluation.standing import MEANINGS, WEIGHTS, Standing
     from dstan.recognizers import METHODS, PAPER_TRACK, recognizer
     from dstan.recognizers.contract import PAPER_ENDING
 
@@ -33,7 +35,7 @@ def methods(as_json: options.Json = False) -> None:
         return
     rows = [
         (
-            shown_name(one.name, one.fidelity).replace(" (", "\n("),
+            Standing.of(one).shown.replace(" (", "\n(").replace(", ", ",\n "),
             one.description,
             one.fidelity,
             "both" if len(tracks[one.name]) > 1 else "common",
@@ -44,6 +46,8 @@ def methods(as_json: options.Json = False) -> None:
     _show_references(made)
     for word, meaning in MEANINGS.items():
         output.say(f"{word}: {meaning}.", "dim")
+    if any(one.weights for one in made):
+        output.say(WEIGHTS, "dim")
     if PAPER_TRACK:
         output.say(
             f"both tracks: NAME is of the common one; NAME{PAPER_ENDING} has the input and the parameters that were "
@@ -53,7 +57,7 @@ def methods(as_json: options.Json = False) -> None:
 
 
 def _about(made: Recognizer, tracks: list[str]) -> dict[str, object]:
-    keys = ("name", "description", "reference", "fidelity", "streams")
+    keys = ("name", "description", "reference", "fidelity", "weights", "streams")
     return {**{key: getattr(made, key) for key in keys}, "tracks": tracks}
 
 

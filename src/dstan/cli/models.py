@@ -180,6 +180,7 @@ def info(
 
     Example: `dstan info model`
     """
+    from dstan.evaluation.standing import Standing
     from dstan.recognizers import describe_model, load_model
 
     recognizer, written = load_model(model), describe_model(model)
@@ -189,6 +190,8 @@ def info(
         "description": recognizer.description,
         "reference": recognizer.reference,
         "fidelity": recognizer.fidelity,
+        "weights": recognizer.weights,
+        "parameters": recognizer.parameters,
         "classes": recognizer.classes_,
         "trained": recognizer.trained_,
         "choice": recognizer.choice_,
@@ -202,9 +205,11 @@ def info(
     made_by = ", ".join(f"{name} {version}" for name, version in written["made_by"].items())
     trained = recognizer.trained_
     labels = ", ".join(f"{trained['labels'].get(label, 0)} {label}" for label in recognizer.classes_)
-    output.say(f"{recognizer.name}: {recognizer.description}", "bold")
+    output.say(f"{Standing.of(recognizer).shown}: {recognizer.description}", "bold")
     output.say(f"{recognizer.reference}; fidelity: {recognizer.fidelity}".removeprefix("; "))
     output.say(f"trained on {trained['clips']} clips of {trained['subjects']} subjects: {labels}")
+    if recognizer.parameters:
+        output.say(f"{recognizer.parameters:,} parameters")
     output.say(f"seed {trained['seed']} on {trained['device']}, {written['created']}, by {made_by}")
     if recognizer.choice_.get("uf1") is not None:
         chosen = {key: value for key, value in recognizer.choice_.items() if key in ("C", "gamma", "variant")}

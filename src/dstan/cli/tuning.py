@@ -66,6 +66,7 @@ def tune(
     from dstan.evaluation import load_run
     from dstan.evaluation import tune as run_tuning
     from dstan.evaluation.candidates import make_candidates
+    from dstan.evaluation.standing import Standing
     from dstan.preprocessing.cache import Cache
     from dstan.reports.looks import save_looks
 
@@ -97,7 +98,7 @@ def tune(
     save_looks(folder, clips, candidates[0].recognizer.recipe, store)
     results = {method: tuned.result}
     if as_json:
-        scores = {name: result.to_dict() for name, result in results.items()}
+        scores = {name: {**Standing.of(base).to_dict(), **result.to_dict()} for name, result in results.items()}
         output.document({"run": folder, "results": scores, "search": tuned.search.to_dict(), "skipped": skipped})
         return
     show_results(results, [base])

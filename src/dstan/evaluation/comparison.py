@@ -55,6 +55,8 @@ class Method:
         How near it is to its publication; "" where the run does not say.
     track
         "common", or "paper": then it has published input and parameters, and is not ranked.
+    weights
+        Where its publication starts from pretrained weights, those of this run: "from scratch" or "weights FILE".
     """
 
     name: str
@@ -64,6 +66,7 @@ class Method:
     scores: Mapping[str, Interval]
     fidelity: str
     track: str
+    weights: str
 
 
 @dataclass(frozen=True)

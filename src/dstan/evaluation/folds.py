@@ -180,6 +180,7 @@ def _document(task: FoldTask, recognizer: Recognizer, predictions: str, seconds:
         "train": len(task.fold.train),
         "test": len(task.fold.test),
         "seconds": seconds,
+        "parameters": recognizer.parameters,
         "history": recognizer.history_,
         "dynamics": recognizer.dynamics_,
         "choice": recognizer.choice_,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dstan import _atomic
 from dstan.clips import Skipped
 from dstan.errors import RunError
+from dstan.evaluation.costs import Cost, cost_of
 from dstan.evaluation.folds import DOCUMENT, PREDICTIONS
 from dstan.evaluation.statistics import bootstrap_intervals, confusions_by_subject
 from dstan.metrics import scores_of_many
@@ -40,8 +41,9 @@ class Result:
         One row a clip and seed: ``corpus, subject, clip_id, fold, seed, y_true, y_pred, p_<class>...``.
     folds
         What ``fold.json`` says of each fold and seed: ``fold``, ``seed``, ``train``, ``test``, ``seconds``,
-        ``history``, the learning curve of each stream as a list of ``{"epoch", "loss", "accuracy",
-        "gradient_norm"}``, and ``dynamics``, what else was found of each stream; older runs lack the last two.
+        ``history``, the learning curve of each training (a stream, a stage) as a list of ``{"epoch", "loss",
+        "accuracy", "gradient_norm"}``, ``dynamics``, what else was found of each, and ``parameters``, the trained
+        numbers of its networks; older runs lack the last ones.
     folder
         The method's folder in the run; gone after the evaluation if the run was given no folder.
     """
@@ -137,6 +139,16 @@ class Run:
     info: Mapping[str, Any]
     results: Mapping[str, Result]
     skipped: tuple[Skipped, ...]
+
+    @functools.cached_property
+    def costs(self) -> dict[str, Cost]:
+        """What each method took; nothing of older runs, which do not say."""
+        about = {**self.info["components"], **self.info["methods"]}
+        known = {name: result.folds for name, result in self.results.items()}
+        found = {
+            name: cost_of(own, [known.get(part) for part in about[name]["components"]]) for name, own in known.items()
+        }
+        return {name: cost for name, cost in found.items() if cost is not None}
 
 
 def collect(run: Path, method: str, classes: Sequence[str], folders: Sequence[Path]) -> Result:

@@ -1,4 +1,4 @@
-"""How a method's scores are to be taken: how near it is to its publication, and whether they may be ranked."""
+"""How a method's scores are to be taken: how near to its publication, on which weights, and whether to be ranked."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ MEANINGS = {
     Fidelity.REINTERPRETATION: "the idea is published; the formulas are ours, and tables say so beside the name",
 }
 """What each word for fidelity says."""
+WEIGHTS = (
+    "“From scratch” beside a name: the publication starts from weights that were trained on other pictures, and ours "
+    "learned from the training clips alone. “Weights FILE”: it started from those in that file."
+)
+"""What stands below every table that names weights."""
 RANKING = (
     "Only methods of the common track are ranked against each other: same people, folds and way of choosing. One of "
     "the paper track has the input and the parameters that were published for it."
@@ -38,22 +43,26 @@ class Standing:
         One of :class:`~dstan.recognizers.contract.Fidelity`; "" where a run does not say.
     track
         "common" or "paper".
+    weights
+        Where the publication starts from pretrained weights, those here: "from scratch" or "weights FILE"; else "".
     """
 
     method: str
     fidelity: str = ""
     track: str = COMMON
+    weights: str = ""
 
     @classmethod
     def of(cls, recognizer: Recognizer) -> Self:
         """Ask a recogniser; one of a user's own need not say how near it is to a publication."""
-        return cls(recognizer.name, str(getattr(recognizer, "fidelity", "")), recognizer.track)
+        fidelity = str(getattr(recognizer, "fidelity", ""))
+        return cls(recognizer.name, fidelity, recognizer.track, recognizer.weights)
 
     @classmethod
     def read(cls, info: Mapping[str, Any], method: str) -> Self:
-        """Read it from what ``run.json`` says; older runs say nothing of it, and had the common track only."""
+        """Read it from what ``run.json`` says; older runs say less, and had neither tracks nor pretrained weights."""
         about = {**info.get("components", {}), **info["methods"]}.get(method, {})
-        return cls(method, about.get("fidelity", ""), about.get("track", COMMON))
+        return cls(method, about.get("fidelity", ""), about.get("track", COMMON), about.get("weights", ""))
 
     @property
     def is_ranked(self) -> bool:
@@ -63,7 +72,7 @@ class Standing:
     @property
     def shown(self) -> str:
         """The name as every table shows it."""
-        return shown_name(self.method, self.fidelity)
+        return shown_name(self.method, self.fidelity, self.weights)
 
     @property
     def words(self) -> str:
@@ -72,11 +81,11 @@ class Standing:
 
     def to_dict(self) -> dict[str, str]:
         """Return what ``run.json`` and JSON output say."""
-        return {"fidelity": self.fidelity, "track": self.track}
+        return {"fidelity": self.fidelity, "track": self.track, "weights": self.weights}
 
 
-def shown_name(name: str, fidelity: str) -> str:
-    """Return a name that says where a method is another one than was published under it.
+def shown_name(name: str, fidelity: str, weights: str = "") -> str:
+    """Return a name that says where a method is another one than was published under it, or has other weights.
 
     Parameters
     ----------
@@ -84,8 +93,15 @@ def shown_name(name: str, fidelity: str) -> str:
         Of the method, as the table calls it.
     fidelity
         One of :class:`~dstan.recognizers.contract.Fidelity`, or "".
+    weights
+        Where the publication starts from pretrained weights, those here; else "".
+
+    Returns
+    -------
+    Such as ``merta (re-interpretation, from scratch)``.
     """
-    return f"{name} ({fidelity})" if fidelity == Fidelity.REINTERPRETATION else name
+    said = [*([str(fidelity)] if fidelity == Fidelity.REINTERPRETATION else []), *([weights] if weights else [])]
+    return f"{name} ({', '.join(said)})" if said else name
 
 
 def published_name(method: str) -> str:

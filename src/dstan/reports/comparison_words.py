@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dstan.evaluation.comparison import COMPARED, LEVEL, Comparison, Pair
-from dstan.evaluation.standing import COMMON, RANKING
+from dstan.evaluation.standing import COMMON, RANKING, WEIGHTS
 from dstan.evaluation.statistics import Interval
 from dstan.reports.text import few_people, people, signed
 
@@ -122,6 +122,8 @@ def limits(comparison: Comparison) -> list[str]:
     published = [one.name for one in comparison.methods if one.track != COMMON]
     if published:
         found.append(f"{RANKING} Here that is {', '.join(published)}.")
+    if any(one.weights for one in comparison.methods):
+        found.append(WEIGHTS)
     if len(comparison.pairs) > 1:
         found.append(f"p values marked Holm are corrected for {len(comparison.pairs)} pairs; intervals are not.")
     once = [method.name for method in comparison.methods if method.seeds == 1]

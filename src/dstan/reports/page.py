@@ -10,15 +10,16 @@ from typing import Any
 
 from dstan import _atomic
 from dstan.evaluation import Result, Run, load_run
-from dstan.evaluation.standing import MEANINGS, RANKING, Standing, published_name
+from dstan.evaluation.standing import MEANINGS, RANKING, WEIGHTS, Standing, published_name
 from dstan.evaluation.statistics import difference, resampled
 from dstan.reports import tables
 from dstan.reports.appendix import PROTOCOLS, about_input, by_sentence, flat, left_out, settings
 from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, verdict
+from dstan.reports.costs import COLUMNS, cost_rows, cost_words
 from dstan.reports.drawing import COLOURS, Drawing
 from dstan.reports.figures import emotions_figure, scores_figure
 from dstan.reports.looks import read_looks, wheel_address
-from dstan.reports.published import COMPARED, DATA_SETS, REFERENCE, paper_scores
+from dstan.reports.published import DATA_SETS, OTHERS, REFERENCE, paper_scores
 from dstan.reports.section import Section
 from dstan.reports.tables import SCORES, ScoreRow
 
@@ -195,6 +196,7 @@ class Report:
             "published": self.published,
             "ranking": RANKING,
             "fidelity": MEANINGS if any(row.fidelity for row in self.rows) else {},
+            "weights": WEIGHTS if any(row.weights for row in self.rows) else "",
             "baseline": self.baseline_row,
             "scores_figure": scores_figure([*self._drawn_rows(), self.baseline_row]),
             "per_seed": self._per_seed(),
@@ -204,6 +206,7 @@ class Report:
             "fusion": fusion_words(self.draws),
             "methods": [section.content() for section in self.sections],
             "chosen_inside": self._chosen_inside(),
+            "costs": self._costs(),
             "about_input": about_input(self.info),
             "looks": self.looks,
             "wheel": wheel_address() if self.looks else "",
@@ -240,6 +243,11 @@ class Report:
         parts += [f"tested on {', '.join(self.info['test_corpora'])}"] if "test_corpora" in self.info else []
         parts += [f"{seeds} seed{'s' * (seeds != 1)}", f"dstan {self.info['dstan']}", self.info["created"][:10]]
         return " · ".join(parts)
+
+    def _costs(self) -> dict[str, Any] | None:
+        names = {row.method: row.name for row in self.rows}
+        rows = cost_rows(self.run.costs, names, list(names))
+        return {"columns": COLUMNS, "rows": rows, "words": cost_words(self.info)} if rows else None
 
     def _drawn_rows(self) -> list[ScoreRow]:
         """Return the rows for the figure: drawn faces and the paper's real ones do not belong on one axis."""
@@ -315,7 +323,7 @@ def _majority(result: Result, counts: Mapping[str, int]) -> Result:
 
 def _departures(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say where the settings of the paper's own methods leave what it tells of them."""
-    own = [about for method, about in methods.items() if published_name(method) not in COMPARED]
+    own = [about for method, about in methods.items() if published_name(method) not in OTHERS]
     found = []
     for name, ours in {"size": 224, "steps": 9}.items():
         used = {str(about["settings"].get("recipe", {}).get(name, ours)) for about in own}

@@ -70,6 +70,15 @@ PAPER_NAMES = MappingProxyType(
 COMPARED = tuple(PAPER_NAMES)[:14]
 """The methods that Table 4 compares DSTAN with, in its order."""
 
+TODAY = MappingProxyType({"ststnet": "STSTNet", "sssnet": "SSSNet"})
+"""Methods that are not in the paper and stand below its Table 4: the strongest of those measured cleanly since."""
+
+NAMES = MappingProxyType({**PAPER_NAMES, **TODAY})
+"""What tables call each method."""
+
+OTHERS = (*COMPARED, *TODAY)
+"""The methods that are not the paper's own."""
+
 # What section 3.3 tells of Figures 5 to 7, whose values it does not print.
 _FIGURE_WORDS = {
     ("figure5", "smic-3"): "STAN-A is good at positive and poor at surprise, STMN-A the other way round",

@@ -41,7 +41,7 @@ class ScoreRow:
         What the paper prints for it on this task.
     baseline
         Whether it is the majority baseline.
-    fidelity, track
+    fidelity, track, weights
         How its scores are to be taken, as in :class:`~dstan.evaluation.standing.Standing`.
     """
 
@@ -51,11 +51,12 @@ class ScoreRow:
     baseline: bool = False
     fidelity: str = ""
     track: str = COMMON
+    weights: str = ""
 
     @property
     def standing(self) -> Standing:
         """How its scores are to be taken."""
-        return Standing(self.method, self.fidelity, self.track)
+        return Standing(self.method, self.fidelity, self.track, self.weights)
 
     @property
     def name(self) -> str:

@@ -27,6 +27,18 @@ def signed(value: float, digits: int = 3) -> str:
     return f"{value:+.{digits}f}".replace("-", MINUS) if value else f"{0:.{digits}f}"
 
 
+def rounded(value: float) -> str:
+    """Write a measured number with the digits that matter: three, or all that stand before the point.
+
+    Parameters
+    ----------
+    value
+        Not below 0.
+    """
+    digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:,.{digits}f}"
+
+
 def people(n: int) -> str:
     """Write how many people.
 

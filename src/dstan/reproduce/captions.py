@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dstan.evaluation.standing import MEANINGS, Standing, published_name
+from dstan.evaluation.standing import MEANINGS, WEIGHTS, Standing, published_name
 from dstan.recognizers import METHODS, PAPER_TRACK, recognizer
 from dstan.reports.appendix import flat
-from dstan.reports.published import COMPARED, DATA_SETS, PAPER_NAMES, PEOPLE
+from dstan.reports.published import DATA_SETS, NAMES, OTHERS, PEOPLE
 from dstan.reproduce.runs import Measured
 
 PAPER_SETTINGS = {"recipe.size": "224", "recipe.steps": "9", "training.batch_size": "32"}
 """Settings that the paper states (section 3.2); of all others it is silent."""
-_RANKED = (*COMPARED, "dstan")
+_RANKED = (*OTHERS, "dstan")
 _HELD_OUT = {"loso": "one person", "kfold-subject": "a fifth of the people"}
 
 
@@ -59,7 +59,7 @@ def ranking_words(measured: Sequence[Measured]) -> str:
             about = {**info["components"], **info["methods"]}[method]
             published |= not Standing.read(info, method).is_ranked
             if method in _RANKED:
-                by_input.setdefault(_input(about["settings"]["recipe"]), {})[PAPER_NAMES[method]] = None
+                by_input.setdefault(_input(about["settings"]["recipe"]), {})[NAMES[method]] = None
     inputs = "; ".join(f"{words}: {', '.join(names)}" for words, names in by_input.items())
     rest = " “Published settings” has the input and the parameters published for a method, and is not ranked."
     return (
@@ -86,6 +86,17 @@ def fidelity_words(fidelities: Iterable[str]) -> str:
     """
     found = [f"{word} ({meaning})" for word, meaning in MEANINGS.items() if word in set(fidelities)]
     return f"Fidelity, how near ours is to the publication: {'; '.join(found)}."
+
+
+def weights_words(weights: Iterable[str]) -> list[str]:
+    """Say what the words for weights mean; nothing where no row has any.
+
+    Parameters
+    ----------
+    weights
+        Of each row.
+    """
+    return [WEIGHTS] if any(weights) else []
 
 
 def departures(one: Measured) -> str:
@@ -129,7 +140,7 @@ def _changed(one: Measured) -> Iterable[str]:
         about = {**info["components"], **info["methods"]}.get(method)
         if about is None or method not in {**METHODS, **PAPER_TRACK}:
             continue
-        own = one.info is info and published_name(method) not in COMPARED
+        own = one.info is info and published_name(method) not in OTHERS
         default = flat(recognizer(method).settings.to_dict()) | (PAPER_SETTINGS if own else {})
         for key, value in flat(about["settings"]).items():
             usual = default.get(key, value)
@@ -137,9 +148,9 @@ def _changed(one: Measured) -> Iterable[str]:
                 whose = "paper" if own and key in PAPER_SETTINGS else "" if own else _whose(method)
                 there = found.setdefault((key, usual, whose), {"values": set(), "names": set()})
                 there["values"].add(value)
-                there["names"].add(PAPER_NAMES.get(published_name(method), method))
+                there["names"].add(NAMES.get(published_name(method), method))
     for (key, usual, whose), there in found.items():
-        names = ", ".join(name for name in PAPER_NAMES.values() if name in there["names"])
+        names = ", ".join(name for name in NAMES.values() if name in there["names"])
         words = whose.format(names=names) if whose else "default"
         silent = "" if whose else "; the paper does not say"
         yield f"{key} = {' or '.join(sorted(there['values']))} ({words}: {usual}{silent})"

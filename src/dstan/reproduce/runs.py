@@ -12,7 +12,7 @@ from dstan.errors import RunError
 from dstan.evaluation import Result, Run, evaluate, load_run
 from dstan.evaluation.methods import make_methods
 from dstan.recognizers import PAPER_TRACK, Recognizer, recognizer
-from dstan.reports.published import DATA_SETS, PAPER_NAMES, paper_scores
+from dstan.reports.published import DATA_SETS, NAMES, paper_scores
 from dstan.reproduce.targets import TASKS
 
 OWN = "dstan"
@@ -177,6 +177,6 @@ def is_measured(out: Path, corpus: str) -> bool:
 
 def _finished(out: Path, corpus: str) -> dict[Path, str | None]:
     """Return the runs on a corpus that have a finished method, and which method is read; None for all of them."""
-    own = {out / f"{corpus}-{name}": name for name in (*PAPER_NAMES, *PAPER_TRACK)}
+    own = {out / f"{corpus}-{name}": name for name in (*NAMES, *PAPER_TRACK)}
     every = {out / corpus: None, **own}
     return {folder: name for folder, name in every.items() if any(folder.glob(f"{name or '*'}/metrics.json"))}

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from dstan.evaluation.standing import COMMON, Standing, published_name, shown_name
 from dstan.recognizers import METHODS, PAPER_TRACK, recognizer
-from dstan.reports.published import PAPER_NAMES, published_on
+from dstan.reports.published import NAMES, TODAY, published_on
 from dstan.reports.text import NOTHING
 from dstan.reproduce.captions import (
     about_all,
@@ -19,6 +19,7 @@ from dstan.reproduce.captions import (
     record_of,
     synthetic_words,
     title,
+    weights_words,
 )
 from dstan.reproduce.dots import Dots, dot_plot
 from dstan.reproduce.runs import Measured
@@ -33,11 +34,17 @@ PARTS = ("paper", "ours", "difference")
 BASELINE_NAME = "commonest class"
 PUBLISHED = ", published settings"
 """Ends the name of a row of the paper track."""
+NOW = ", today"
+"""Ends the name of a method that is not in the paper."""
 _GUESS = f"“{BASELINE_NAME}” answers the commonest class of the training people: what looking at nothing scores."
 _NOT_COMPARABLE = (
     "The published figures are not comparable with each other: they come from different papers, on differing clips and "
     "by differing protocols. Where an accuracy is an exact share of some number of clips, the row says which. Ours are "
     "all on the same people and folds, but for clips that a method's own preprocessing cannot use."
+)
+_NOT_THEN = (
+    "“Today”: not in the paper, but among the strongest since then where nothing was chosen on the people tested. These "
+    "rows say where DSTAN stands now."
 )
 _NOT_THERE = f"“{NOTHING}”: the paper prints none, or the method was not run or is not part of this version."
 
@@ -64,8 +71,14 @@ class Line:
         """The method as the paper calls it."""
         if self.method == BASELINE:
             return BASELINE_NAME
-        name = shown_name(PAPER_NAMES[published_name(self.method)], self.standing.fidelity)
-        return name if self.standing.is_ranked else f"{name}{PUBLISHED}"
+        own, standing = published_name(self.method), self.standing
+        name = shown_name(NAMES[own], standing.fidelity, standing.weights)
+        return f"{name}{NOW * self.is_of_today}{PUBLISHED * (not standing.is_ranked)}"
+
+    @property
+    def is_of_today(self) -> bool:
+        """Whether it is a method that the paper does not have."""
+        return published_name(self.method) in TODAY
 
     @property
     def fidelity(self) -> str:
@@ -151,7 +164,7 @@ def _records(target: Target, line: Line) -> Iterator[Record]:
 
 
 def _note(line: Line) -> str:
-    if line.method == BASELINE:
+    if line.method == BASELINE or line.is_of_today:
         return "not in the paper"
     known = published_on().get((published_name(line.method), line.data.task))
     return known.note if known else "the paper prints none"
@@ -163,7 +176,10 @@ def _caption(target: Target, measured: Sequence[Measured], lines: Sequence[Line]
     if target.name == "table4":
         yield _NOT_COMPARABLE
         yield ranking_words(measured)
+    if any(line.is_of_today for line in lines):
+        yield _NOT_THEN
     yield fidelity_words([line.fidelity for line in lines])
+    yield from weights_words(line.standing.weights for line in lines)
     if any(line.method not in line.data.results for line in lines if line.method != BASELINE):
         yield _NOT_THERE
     yield _GUESS
