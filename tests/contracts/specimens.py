@@ -42,6 +42,14 @@ _NETWORK = Specimen(
     says="31 x 31, but at least 32 x 32",
     is_random=True,
 )
+_EPOCH = {"epochs": 1, "batch_size": 4}
+
+
+def _net(frames: int = 2, fields: int = 2, **settings: Any) -> Specimen:
+    """A network that takes clips of the size that it has learned from."""
+    return replace(_NETWORK, settings={"training": _EPOCH, **settings}, frames=frames, fields=fields)
+
+
 _SVM = {"svm": {"C": [0.5, 8.0], "parts": 2}}
 
 
@@ -98,6 +106,7 @@ SPECIMENS: dict[str, Specimen] = {
         bad={"flow": np.zeros((9, 2, 32, 32), np.float32)},
         says="it has 9 fields of flow, and 10 are needed",
     ),
+    "cnn-lstm": _net(first=_EPOCH, network={"channels": [2, 2, 4], "width": 8, "lstm_width": 4}),
     "bi-woof": Specimen(
         _SVM,
         fields=1,

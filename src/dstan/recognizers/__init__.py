@@ -80,7 +80,7 @@ def _streams() -> dict[str, Maker]:
 LEAVES: Mapping[str, Maker] = _streams()
 """What methods are made of; a model or a run folder may hold any of them."""
 
-_HANDCRAFTED: Mapping[str, tuple[str, str]] = {
+_COMPARED: Mapping[str, tuple[str, str]] = {
     "lbp-top": ("lbp_top", "LBPTOP"),
     "lbp-sip": ("lbp_sip", "LBPSIP"),
     "stlbp-ip": ("stlbp_ip", "STLBPIP"),
@@ -90,13 +90,17 @@ _HANDCRAFTED: Mapping[str, tuple[str, str]] = {
     "fdm": ("fdm", "FDM"),
     "sparse-mdmo": ("sparse_mdmo", "SparseMDMO"),
     "bi-woof": ("bi_woof", "BiWOOF"),
+    "cnn-lstm": ("cnn_lstm", "CNNLSTM"),
 }
-"""The file and the class of each handcrafted method; they are imported when they are first made."""
+"""The file and the class of each compared method; they are imported when they are first made."""
+
+_WITHOUT_PAPER_TRACK = ("cnn-lstm", "3d-fcnn", "merta")
+"""Compared methods of whose parameters too little is published for a track of its own."""
 
 
-def _handcrafted(method: str, track: str) -> Maker:
+def _compared(method: str, track: str) -> Maker:
     def make(settings: MethodSettings | None = None) -> Recognizer:
-        module, kind = _HANDCRAFTED[method]
+        module, kind = _COMPARED[method]
         home = import_module(f"dstan.recognizers.{module}")
         name = method + PAPER_ENDING * (track == "paper")
         made: Recognizer = getattr(home, kind)(name, settings or getattr(home, track.upper()))
@@ -113,12 +117,14 @@ METHODS: Mapping[str, Maker] = {
     "dstan-basic": _joined("dstan-basic", BASIC),
     "dstan-lhfn": _joined("dstan-lhfn", LHFN),
     "dstan-lhfn-sa": _joined("dstan-lhfn-sa", LHFN_SA),
-    **{name: _handcrafted(name, "common") for name in _HANDCRAFTED},
+    **{name: _compared(name, "common") for name in _COMPARED},
     "majority": Majority,
 }
 """What a user can name, in the order of every table; all of the common track."""
 
-PAPER_TRACK: Mapping[str, Maker] = {name + PAPER_ENDING: _handcrafted(name, "paper") for name in _HANDCRAFTED}
+PAPER_TRACK: Mapping[str, Maker] = {
+    name + PAPER_ENDING: _compared(name, "paper") for name in _COMPARED if name not in _WITHOUT_PAPER_TRACK
+}
 """The compared methods with the parameters and the input that were published for them."""
 
 
