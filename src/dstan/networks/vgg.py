@@ -34,10 +34,10 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -95,52 +95,74 @@ def vgg16_convolutions() -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+Picture: TypeAlias = Literal["grey", "flow", "strain"]
+"""What a picture shows."""
+PICTURES: Mapping[Picture, tuple[float, float]] = {"grey": (1.0, 0.0), "flow": (16.0, 128.0), "strain": (255.0, 0.0)}
+"""How values become those of a picture of eight bits: what they are multiplied by, and what is added."""
+
+
+def picture_of(x: Float[Tensor, "..."], kind: Picture) -> Float[Tensor, "..."]:
+    """Return values in [0, 255], not rounded: what ELRCN-TE's authors stored in files of eight bits.
+
+    ========  =================================
+    kind      picture
+    ========  =================================
+    grey      the grey value
+    flow      16 x + 128, with x in pixels
+    strain    255 times the strain
+    ========  =================================
+
+    Parameters
+    ----------
+    x
+        Values as they are measured.
+    kind
+        What they are.
+    """
+    gain, middle = PICTURES[kind]
+    return (gain * x + middle).clamp(0.0, 255.0)
+
+
+def through_eight_bits(x: Float[Tensor, "..."], kind: Picture) -> Float[Tensor, "..."]:
+    """Return values as they come back from a picture of eight bits: rounded, and cut off where it is black or white.
+
+    Motion below 1/32 pixel is lost by that.
+
+    Parameters
+    ----------
+    x
+        Values as they are measured.
+    kind
+        What they are.
+    """
+    gain, middle = PICTURES[kind]
+    return (picture_of(x, kind).round() - middle) / gain
+
+
 class ThreeChannels(nn.Module):
     """Make of raw values the image of three channels that VGG-16 was trained for.
 
-    First the picture with values in [0, 255]:
-
-    ========  =========  =============================================================
-    kind      channels   picture
-    ========  =========  =============================================================
-    grey      1          the grey value, three times
-    flow      3          (16 u + 128, 16 v + 128, 16 abs(w) + 128), u, v in pixels
-    strain    1          160 times the strain, three times
-    ========  =========  =============================================================
-
-    and then, divided by 255, the standardisation of ImageNet's three channels.
+    One channel is repeated; u, v and the length of the flow become red, green and blue. :func:`picture_of` says how
+    values become brightness. The picture is divided by 255 and standardised as ImageNet's were.
 
     Parameters
     ----------
     kind
-        What the values are.
-    quantize
-        Whether the picture has whole numbers only, as if it had been a file. That hides motion below 1/16 pixel.
+        What the values are: one channel of "grey" values or of "strain", or three of "flow".
     """
 
-    def __init__(self, kind: Literal["grey", "flow", "strain"], *, quantize: bool = False) -> None:
+    def __init__(self, kind: Picture) -> None:
         super().__init__()
-        self.gain, self.middle = {"grey": (1.0, 0.0), "flow": (16.0, 128.0), "strain": (160.0, 0.0)}[kind]
-        self.quantize = quantize
+        self.kind: Picture = kind
         self.mean: Tensor
         self.scale: Tensor
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("scale", torch.tensor(IMAGENET_SCALE)[:, None, None], persistent=False)
 
-    def picture(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 3 h w"]:
-        """Return values in [0, 255], in float32: bfloat16 knows whole numbers only above 128.
-
-        Parameters
-        ----------
-        x
-            One channel, or three.
-        """
-        picture = (self.gain * x.float() + self.middle).clamp(0.0, 255.0)
-        return (picture.round() if self.quantize else picture).expand(-1, 3, -1, -1)
-
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 3 h w"]:
-        """Return the standardised image of one channel, or of three."""
-        return (self.picture(x) / 255.0 - self.mean) / self.scale
+        """Return the standardised image, in float32: bfloat16 tells only whole numbers apart above 128."""
+        picture = picture_of(x.float(), self.kind).expand(-1, 3, -1, -1)
+        return (picture / 255.0 - self.mean) / self.scale
 
 
 def read_vgg16(path: Path) -> dict[str, Tensor]:

@@ -200,7 +200,7 @@ class Recognizer(ABC):
         labels = _indices(clips, names)
         self._fit(clips, labels, names, seed=seed, device=device, on_epoch=on_epoch, fitted=fitted)
         self.classes_ = names
-        self.trained_ = {
+        self.trained_ |= {
             "clips": len(clips),
             "subjects": len({clip.clip.person for clip in clips}),
             "labels": dict(Counter(names[label] for label in labels)),

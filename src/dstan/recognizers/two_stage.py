@@ -71,6 +71,11 @@ class TwoStageRecognizer(NetworkRecognizer):
     def backbones(self) -> tuple[str, ...]:
         """The names of its backbones."""
 
+    @property
+    def first_training(self) -> TrainingSettings:
+        """How the first stage is trained."""
+        return self.settings.first
+
     def first_objective(self, name: str, clips: Sequence[PreparedClip]) -> MakeObjective:
         """Return what makes the loss of the first stage.
 
@@ -86,7 +91,7 @@ class TwoStageRecognizer(NetworkRecognizer):
     @property
     def epochs(self) -> int:
         """The epochs of both stages, at most."""
-        first, second = self.settings.first, self.settings.training
+        first, second = self.first_training, self.settings.training
         rounds = 1 if isinstance(second.epochs, int) else second.inner_parts + 1
         return rounds * len(self.backbones) * most_epochs(first) + most_epochs(second)
 
@@ -108,7 +113,7 @@ class TwoStageRecognizer(NetworkRecognizer):
         for name in self.backbones:
             t, c, h, w = _given(network, name)(steps[:1]).shape
             classifier = network.step_classifier(name, 2)
-            needs.append(memory_of_a_fit(classifier, (t, c, h, w), n * len(steps), self.settings.first, device))
+            needs.append(memory_of_a_fit(classifier, (t, c, h, w), n * len(steps), self.first_training, device))
         return max(needs)
 
     def _train(
@@ -165,12 +170,12 @@ class TwoStageRecognizer(NetworkRecognizer):
             return _with_seed(own, lambda: mine.step_classifier(name, n_classes)), seen.steps()
 
         people = [clips[clip].clip.person for clip in known for _ in range(t)]
-        make, settings = self.first_objective(name, clips), self.settings.first
+        make, settings = self.first_objective(name, clips), self.first_training
         stage = Stage(f"{name} steps", start, part.steps().labels, people, settings, make)
         self._run(stage, n_classes, seed=seed, device=device, on_epoch=on_epoch)
 
     def _check_augmentation(self, name: str) -> None:
-        if self.settings.first.augmentation.is_on:
+        if self.first_training.augmentation.is_on:
             raise ConfigError(
                 f"a part of its backbone {name} is frozen: what that sees is computed once and cannot be augmented",
                 where=self.name,
