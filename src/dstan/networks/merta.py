@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -25,9 +24,8 @@ from dstan.config import Settings, setting
 from dstan.errors import ConfigError
 from dstan.networks.network import Backbone, Output, TwoStageNetwork, in_float32
 from dstan.networks.scaling import Kind, Scaling
-from dstan.networks.vgg import VGG16, SlimVGG, ThreeChannels, vgg16_convolutions
+from dstan.networks.vgg import VGG16, Picture, SlimVGG, ThreeChannels, vgg16_convolutions
 
-Picture: TypeAlias = Literal["grey", "flow", "strain"]
 SEEN: Mapping[str, tuple[Picture, tuple[int, ...]]] = {
     "static": ("grey", (0,)),
     "dynamic": ("flow", (1, 2, 3)),
