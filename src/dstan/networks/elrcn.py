@@ -19,14 +19,12 @@ from torch.nn import functional
 from dstan.config import Settings, setting
 from dstan.networks.network import Backbone, Output, TwoStageNetwork, in_float32
 from dstan.networks.scaling import Kind, Scaling
-from dstan.networks.vgg import FC, VGG16, Picture, SlimVGG, ThreeChannels, vgg16_convolutions
+from dstan.networks.vgg import FC, SIDE, VGG16, Picture, SlimVGG, ThreeChannels, vgg16_convolutions
 
 STREAMS: Mapping[Picture, tuple[int, ...]] = {"flow": (0, 1, 2), "strain": (3,), "grey": (4,)}
 """The channels of a step that each stream looks at: u, v and their length; strain; grey value."""
 KINDS: tuple[Kind, ...] = ("motion", "motion", "motion", "motion", "grey")
 """Of the channels of a step."""
-SIDE = 7
-"""Height and width of the maps that fc6 looks at."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ from dstan.networks.blocks import Block
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Channels of the 13 convolutions, in the five groups between which is a pooling."""
+SIDE = 7
+"""Height and width of the maps that fc6 looks at."""
 FC = 4096
 """Units of fc6 and of fc7."""
 IMAGENET_MEAN, IMAGENET_SCALE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -217,7 +219,9 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise ConfigError(f"the weights cannot be read: {error.strerror}", where=path, hint=hint) from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError) as error:
         raise ConfigError("not a file of weights that PyTorch wrote", where=path, hint=hint) from error
-    if not isinstance(document, dict) or not all(isinstance(value, Tensor) for value in document.values()):
+    if not isinstance(document, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in document.items()
+    ):
         raise ConfigError("holds no state dictionary, which names a tensor for each weight", where=path, hint=hint)
     return document
 
@@ -225,7 +229,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 def _shapes() -> dict[str, tuple[int, ...]]:
     """Return the shape of each weight by its name in torchvision."""
     shapes = {f"features.{name}": tuple(value.shape) for name, value in _on_paper().state_dict().items()}
-    for number, inputs in ((0, 512 * 7 * 7), (3, FC)):
+    for number, inputs in ((0, VGG16[-1][-1] * SIDE**2), (3, FC)):
         shapes |= {f"classifier.{number}.weight": (FC, inputs), f"classifier.{number}.bias": (FC,)}
     return shapes
 
