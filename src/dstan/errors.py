@@ -8,6 +8,7 @@ fits, so that ``except ValueError`` works as one would expect::
     ├── UnknownNameError (LookupError)         no such method, corpus, task ...
     ├── ShapeError (ValueError)                an array has the wrong shape, type or range
     ├── NotFittedError (RuntimeError)          predict before fit
+    ├── ContractError (AssertionError)         a recogniser breaks what every recogniser promises
     ├── MissingDependencyError (ImportError)   an optional library cannot be imported
     ├── CorpusError (ValueError)               a corpus cannot be read as a whole
     │   ├── CorpusNotFoundError (FileNotFoundError)   its folder or its coding table is not there
@@ -89,6 +90,10 @@ class ShapeError(DstanError, ValueError):
 
 class NotFittedError(DstanError, RuntimeError):
     """A recogniser was asked to predict before it was fitted."""
+
+
+class ContractError(DstanError, AssertionError):
+    """A recogniser breaks what every recogniser promises."""
 
 
 class MissingDependencyError(DstanError, ImportError):

@@ -20,7 +20,7 @@ from dstan.errors import FrameError
 from dstan.video import list_images, video_fps
 
 if TYPE_CHECKING:
-    from dstan.recognizers import Recognizer
+    from dstan.recognizers import Maker, Recognizer
 
 LONGEST_CLIP = 1.0
 """Seconds; twice the longest micro-expression. What is longer is answered with a warning."""
@@ -94,8 +94,15 @@ class Model:
         return predict_video(self.recognizer, path, onset=onset, offset=offset, fps=fps)
 
 
-def load_model(folder: str | os.PathLike[str]) -> Model:
-    """Read a model folder that ``dstan train`` wrote.
+def load_model(folder: str | os.PathLike[str], make: Maker | None = None) -> Model:
+    """Read a model folder that ``dstan train`` or :func:`~dstan.recognizers.save_model` wrote.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+    make
+        Makes a method that is in no registry: its class, or a function whose one argument is the settings.
 
     Raises
     ------
@@ -104,7 +111,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     """
     from dstan.recognizers import load_model as load
 
-    return Model(load(Path(folder)))
+    return Model(load(Path(folder), make))
 
 
 def predict_video(

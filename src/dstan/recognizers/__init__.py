@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from dstan._registry import look_up
+from dstan.errors import UnknownNameError
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import StreamSettings
 from dstan.recognizers import model_files
@@ -37,6 +39,7 @@ __all__ = [
     "Fidelity",
     "Inference",
     "Majority",
+    "Maker",
     "MethodSettings",
     "Recognizer",
     "StreamRecognizer",
@@ -91,6 +94,8 @@ _COMPARED: Mapping[str, tuple[str, str]] = {
     "sparse-mdmo": ("sparse_mdmo", "SparseMDMO"),
     "bi-woof": ("bi_woof", "BiWOOF"),
     "cnn-lstm": ("cnn_lstm", "CNNLSTM"),
+    "elrcn-te": ("elrcn", "ELRCNTE"),
+    "merta": ("merta", "MERTA"),
 }
 """The file and the class of each compared method; they are imported when they are first made."""
 
@@ -150,13 +155,16 @@ def recognizer(name: str, settings: Mapping[str, Any] | None = None) -> Recogniz
     return make(made.settings.replaced(settings)) if settings else made
 
 
-def load_model(folder: Path) -> Recognizer:
+def load_model(folder: Path, make: Maker | None = None) -> Recognizer:
     """Read a fitted recogniser that :func:`save_model` wrote.
 
     Parameters
     ----------
     folder
         The model's folder.
+    make
+        Makes a method that is in no registry: its class, or a function whose one argument is the settings. A file
+        never says what to run, so a method of your own has to be given here.
 
     Returns
     -------
@@ -167,4 +175,23 @@ def load_model(folder: Path) -> Recognizer:
     ModelError
         If a file is missing, damaged, of another model, or of another format.
     """
-    return model_files.load_model(folder, recognizer)
+    return model_files.load_model(folder, _registered if make is None else partial(_made_by, make))
+
+
+def _registered(name: str, settings: Mapping[str, Any]) -> Recognizer:
+    if name not in {**METHODS, **PAPER_TRACK, **LEAVES}:
+        raise UnknownNameError(
+            f"it is of a method {name!r}, which is not one of dstan's",
+            hint="If it is yours, say in Python what makes it: dstan.load_model(FOLDER, YourClass). A model file "
+            "never says what to run",
+        )
+    return recognizer(name, settings)
+
+
+def _made_by(make: Maker, name: str, settings: Mapping[str, Any]) -> Recognizer:
+    own = make()
+    if own.name != name:
+        raise UnknownNameError(
+            f"it is of the method {name!r}, and what was given makes {own.name!r}", hint="Give the class that wrote it"
+        )
+    return make(own.settings.replaced(settings))

@@ -17,7 +17,7 @@ import torch
 
 from dstan import _atomic
 from dstan._version import __version__
-from dstan.errors import DstanError, ModelError
+from dstan.errors import DstanError, ModelError, UnknownNameError
 from dstan.recognizers.contract import Recognizer
 
 FORMAT = 1
@@ -89,6 +89,8 @@ def load_model(folder: Path, make: Callable[[str, dict[str, Any]], Recognizer]) 
     try:
         recognizer = make(document["method"], document["settings"])
         return recognizer.restore(load_file(folder / ARRAYS), document["state"])
+    except UnknownNameError as error:
+        raise ModelError(error.what, where=folder, hint=error.hint) from error
     except (DstanError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise ModelError(
             f"cannot rebuild the model: {error}", where=folder, hint="Train again with this version: dstan train"
