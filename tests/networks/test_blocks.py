@@ -7,10 +7,10 @@ from torch.nn import functional
 from dstan.networks.blocks import Block
 
 
-def _block(seed: int = 0) -> Block:
+def _block(seed: int = 0, pool: int = 2) -> Block:
     """Draw a block some of whose scales are negative and one is zero."""
     torch.manual_seed(seed)
-    block = Block(2, 6)
+    block = Block(2, 6, pool=pool)
     with torch.no_grad():
         block.norm.weight.copy_(torch.tensor([1.2, -0.7, 0.0, 0.3, -2.0, 1.0]))
         block.norm.bias.normal_()
@@ -18,12 +18,12 @@ def _block(seed: int = 0) -> Block:
 
 
 def _plain(block: Block, x: torch.Tensor) -> torch.Tensor:
-    return functional.max_pool2d(block.norm(block.conv(x)).relu(), 2)
+    return functional.max_pool2d(block.norm(block.conv(x)).relu(), block.pool)
 
 
-@pytest.mark.parametrize("size", [(8, 8), (9, 11), (2, 2), (17, 6)])
-def test_training_gives_the_numbers_of_the_plain_order(size: tuple[int, int]) -> None:
-    fused, plain = _block().train(), _block().train()
+@pytest.mark.parametrize(("size", "pool"), [((8, 8), 2), ((9, 11), 2), ((2, 2), 2), ((17, 6), 2), ((9, 14), 4)])
+def test_training_gives_the_numbers_of_the_plain_order(size: tuple[int, int], pool: int) -> None:
+    fused, plain = _block(pool=pool).train(), _block(pool=pool).train()
     x = torch.randn(5, 2, *size)
     one, other = x.clone().requires_grad_(), x.clone().requires_grad_()
     found, expected = fused(one), _plain(plain, other)

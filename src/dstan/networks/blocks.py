@@ -1,8 +1,9 @@
 """A block of the streams: convolution, batch norm, max pooling, ReLU, and its training made cheap on a CPU.
 
 Batch norm with a positive scale and max pooling commute. So in float32 on a CPU the statistics are taken first, the
-convolution's output is pooled, and only the quarter of it that is left is scaled; and one gradient is written where
-batch norm, pooling and ReLU would write one each. The numbers are those of the plain order, up to rounding.
+convolution's output is pooled, and only the quarter of it that is left, or less, is scaled; and one gradient is
+written where batch norm, pooling and ReLU would write one each. The numbers are those of the plain order, up to
+rounding.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch.nn import functional
 
 
 class Block(nn.Module):
-    """Convolution, batch norm, max pool 2 x 2, ReLU.
+    """Convolution, batch norm, max pool, ReLU.
 
     The paper's ReLU comes before the pooling; both orders give the same numbers, and this one touches a quarter of
     the pixels.
@@ -28,19 +29,22 @@ class Block(nn.Module):
         Of the convolution, which has no bias of its own: batch norm has it.
     size
         Height and width of its filters, odd.
+    pool
+        Height and width of what becomes one pixel.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, size: int = 3) -> None:
+    def __init__(self, in_channels: int, out_channels: int, size: int = 3, pool: int = 2) -> None:
         super().__init__()
         self.conv: nn.Conv2d | nn.Conv3d = nn.Conv2d(in_channels, out_channels, size, padding=size // 2, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
+        self.pool = pool
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h/2 w/2"]:
-        """Return maps of half the height and width."""
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h/p w/p"]:
+        """Return maps of half the height and width, or of what the pooling leaves of them."""
         fused = self.training and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
         if fused:
             return self._train_fused(x)
-        return functional.max_pool2d(self.norm(self.filtered(x, self.conv.weight)), 2).relu_()
+        return functional.max_pool2d(self.norm(self.filtered(x, self.conv.weight)), self.pool).relu_()
 
     def filtered(self, x: Float[Tensor, "n c h w"], weight: Float[Tensor, "d c k k"]) -> Float[Tensor, "n d h w"]:
         """Return what filters make of maps.
@@ -62,7 +66,7 @@ class Block(nn.Module):
         filtered = filtered.contiguous(memory_format=torch.channels_last)
         pooled: Tensor
         pooled, mean, variance = _NormPoolReLU.apply(  # type: ignore[no-untyped-call]
-            filtered, norm.weight * sign, norm.bias, norm.eps
+            filtered, norm.weight * sign, norm.bias, norm.eps, self.pool
         )
         self._follow(mean * sign, variance, filtered.numel() // len(sign))
         return pooled
@@ -80,14 +84,19 @@ class Block(nn.Module):
 
 
 class _NormPoolReLU(torch.autograd.Function):
-    """Batch norm with a scale that is not negative, max pool 2 x 2 and ReLU, of a map that lies channels-last."""
+    """Batch norm with a scale that is not negative, max pool and ReLU, of a map that lies channels-last."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Float[Tensor, "n c h w"], scale: Float[Tensor, " c"], bias: Float[Tensor, " c"], eps: float
+        ctx: Any,
+        x: Float[Tensor, "n c h w"],
+        scale: Float[Tensor, " c"],
+        bias: Float[Tensor, " c"],
+        eps: float,
+        pool: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
         mean, variance = torch.batch_norm_update_stats(x, None, None, 0.0)
-        pooled, places = functional.max_pool2d(x, 2, return_indices=True)
+        pooled, places = functional.max_pool2d(x, pool, return_indices=True)
         inverse = torch.rsqrt(variance + eps)
         gain = scale * inverse
         rows = _rows(pooled)
@@ -99,7 +108,7 @@ class _NormPoolReLU(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Return the gradients; that of ``x`` is ``a x + b`` everywhere and more where a maximum was taken."""
         x, places, pooled, out, mean, inverse, scale = ctx.saved_tensors
         n, c, h, w = x.shape
@@ -114,7 +123,7 @@ class _NormPoolReLU(torch.autograd.Function):
         of_x.scatter_add_(
             1, places.movedim(1, -1).reshape(n, -1, c), (gradient * _along(gain, gradient)).view(n, -1, c)
         )
-        return of_x.view(n, h, w, c).movedim(-1, 1), of_scale, of_bias, None
+        return of_x.view(n, h, w, c).movedim(-1, 1), of_scale, of_bias, None, None
 
 
 def _rows(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n*h w*c"]:

@@ -51,7 +51,7 @@ class Scaling(nn.Module):
         for channel, kind in enumerate(self.kinds):
             values = clips[..., channel]
             if kind == "grey":
-                self.mean[channel] = values.double().mean((0, 1)).float()
+                self.mean[channel] = (sum(clip.double().mean(0) for clip in values) / len(values)).float()
                 self.scale[channel] = WHITE
             else:
                 self.scale[channel] = max(LEAST, _percentile(values.abs().flatten()))
