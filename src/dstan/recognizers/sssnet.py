@@ -15,7 +15,7 @@ from dstan.preprocessing.recipe import Recipe
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.flow_image import MIRRORED_SIGNS, flow_image
 from dstan.recognizers.network import NetworkRecognizer, NetworkSettings, Shape
-from dstan.training import TrainingSettings
+from dstan.training import AugmentationSettings, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SSSNetRecognizer(NetworkRecognizer):
     track it is TV-L1 between single frames, and each image is stretched by itself to 0 to 1, as theirs are. Their
     strain sums the squares of all four derivatives; here it is the magnitude of the strain tensor. The paper track
     trains as the second paper does, for action units there and for classes here. In the common track the same net
-    learns in fewer passes, from images of one scale.
+    learns in fewer passes, from images of one scale that are mirrored and shifted a little.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class SSSNetRecognizer(NetworkRecognizer):
 
 COMMON = SSSNetRecognizerSettings(
     recipe=Recipe(size=(170, 140), pairs="onset-apex"),
-    training=TrainingSettings(epochs=60, learning_rate=1e-3, weight_decay=1e-3),
+    training=TrainingSettings(epochs=60, weight_decay=1e-3, augmentation=AugmentationSettings(mirror=True, shift=0.04)),
 )
 PAPER = SSSNetRecognizerSettings(
     recipe=Recipe(size=(170, 140), pairs="onset-apex", flow="tvl1", temporal_average=0.0),
