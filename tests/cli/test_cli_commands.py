@@ -123,6 +123,12 @@ def test_evaluate_scores_resumes_and_reports(run: Run, home: Path) -> None:
     assert set(document["results"]) == {"stan-a", "majority"}
     assert document["results"]["majority"]["classes"] == ["anger", "joy"]
     assert 0 <= document["results"]["stan-a"]["uf1"] <= 1
+    assert document["results"]["stan-a"]["weights"] == ""
+    costs = document["costs"]
+    assert set(costs) == {"stan-a", "majority"}
+    assert costs["stan-a"]["parameters"] > 100
+    assert min(costs["stan-a"].values()) > 0
+    assert (costs["majority"]["parameters"], costs["majority"]["clips_per_second"]) == (0, None)
     assert written <= (home / "run" / "stan-a" / "predictions.csv").stat().st_mtime_ns
     other = run(*command, "--set", "training.epochs=2")
     assert other.exit_code == 1
@@ -130,7 +136,9 @@ def test_evaluate_scores_resumes_and_reports(run: Run, home: Path) -> None:
     page = run("report", "run")
     assert page.exit_code == 0, page.output
     assert (home / "run" / "report.html").stat().st_size > 1000
-    assert json.loads(run("report", "run", "--json").stdout)["report"].endswith("report.html")
+    again = json.loads(run("report", "run", "--json").stdout)
+    assert again["report"].endswith("report.html")
+    assert again["costs"] == costs
 
 
 def test_train_leaves_a_folder_with_other_things_alone(run: Run, home: Path) -> None:
@@ -149,6 +157,8 @@ def test_info_says_what_a_model_is(run: Run, model: Path) -> None:
     assert "size = 32" in shown.stdout
     document = json.loads(run("info", str(model), "--json").stdout)
     assert (document["method"], document["classes"]) == ("dstan", ["anger", "joy"])
+    assert document["weights"] == ""
+    assert f"{document['parameters']:,} parameters" in shown.stdout
     assert document["settings"]["recipe"]["alignment"] == "none"
 
 

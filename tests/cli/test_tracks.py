@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from dstan.cli import app
 from dstan.recognizers import METHODS, PAPER_TRACK, recognizer
+from dstan.recognizers.lbp_sip import LBPSIP
 
 Run = Callable[..., Result]
 FAST = ("recipe.size=32", "recipe.alignment=none", "recipe.landmarks=mediapipe")
@@ -146,3 +147,29 @@ def test_train_takes_a_name_of_the_paper_track(run: Run, home: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert json.loads((home / "model" / "model.json").read_text())["method"] == "lbp-sip-paper"
+
+
+def test_weights_stand_beside_the_name_of_a_method_that_lacks_them(
+    evaluate: Run, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "“From scratch”" not in evaluate("majority", "--out", "plain").stdout
+    monkeypatch.setattr(LBPSIP, "weights", "from scratch")
+    monkeypatch.setattr(LBPSIP, "fidelity", "re-interpretation")
+    shown = run("methods").stdout
+    table = shown[: shown.index("\ndstan, dstan-average")]
+    assert max(map(len, table.splitlines())) <= 100
+    lines = [line.strip().split("  ")[0] for line in table.splitlines()]
+    place = lines.index("lbp-sip")
+    assert lines[place + 1 : place + 3] == ["(re-interpretation,", "from scratch)"]
+    assert "“From scratch” beside a name" in shown
+    rows = {one["name"]: one["weights"] for one in json.loads(run("methods", "--json").stdout)}
+    assert (rows["lbp-sip"], rows["dstan"]) == ("from scratch", "")
+    done = evaluate("lbp-sip", "majority", "--set", "svm.C=[1]", "--out", "bare")
+    assert done.exit_code == 0, done.output
+    assert "lbp-sip (re-interpretation, from" in done.stdout
+    assert "“From scratch” beside a name" in done.stdout
+    assert max(map(len, done.stdout[: done.stdout.index("In brackets")].splitlines())) <= 100
+    compared = run("compare", "bare", "--out", "sides")
+    assert "lbp-sip (re-interpretation, from" in compared.stdout
+    assert "“From scratch” beside a name" in compared.stdout
+    assert "lbp-sip (re-interpretation, from scratch)" in Path("sides/comparison.md").read_text()

@@ -1,5 +1,6 @@
 """The page in a real browser."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,14 @@ from dstan.reports import write_report
 
 CHROMIUM = Path("/usr/bin/chromium")
 BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
+BEYOND = """[...document.querySelectorAll('svg')].flatMap(svg => {
+    const frame = svg.getBoundingClientRect()
+    return [...svg.querySelectorAll('text')].filter(text => {
+        const box = text.getBoundingClientRect()
+        return box.left < frame.left - 1 || box.right > frame.right + 1
+    }).map(text => text.textContent)
+})"""
+"""The texts that leave their figure to the left or the right."""
 
 pytestmark = [
     pytest.mark.browser,
@@ -25,6 +34,21 @@ def browser():
 @pytest.fixture(scope="module")
 def page_path(write_run, tmp_path_factory) -> Path:
     return write_report(write_run(tmp_path_factory.mktemp("browser") / "run", epochs=3))
+
+
+@pytest.mark.parametrize("width", [1200, 420])
+def test_long_names_stay_inside_their_figures_and_the_page(browser, write_run, tmp_path, width):
+    run = write_run(tmp_path / "run", epochs=3)
+    info = json.loads((run / "run.json").read_text())
+    for name, weights in (("stan-a", "from scratch"), ("stmn-a", "weights vgg_face_torch.pth")):
+        info["methods"][name] |= {"fidelity": "re-interpretation", "track": "common", "weights": weights}
+    (run / "run.json").write_text(json.dumps(info))
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(write_report(run).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    beyond = page.evaluate(BEYOND)
+    assert beyond == []
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

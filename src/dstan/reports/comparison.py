@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 SYNTHETIC = "SYNTHETIC: the faces are drawn by a computer; nothing here says anything about real faces."
 _INCHES = 9.6  # wide: 922 px on screen
+_LONGEST = 44  # letters of a line beside the picture
 
 
 def scores_table(comparison: Comparison) -> Table:
@@ -170,7 +171,7 @@ def comparison_figure(comparison: Comparison) -> Drawing:
             for height, pair in enumerate(comparison.pairs):
                 _mark(panel, pair, score, height)
             panel.set(title=f"Difference in {TITLES[score]}", ylim=(len(comparison.pairs) - 0.4, -0.6))
-            panel.set_yticks(range(len(comparison.pairs)), [_tick(pair) for pair in comparison.pairs])
+            panel.set_yticks(range(len(comparison.pairs)), [_tick(pair) for pair in comparison.pairs], ma="left")
             panel.tick_params(axis="y", length=0, pad=7)
             panel.locator_params(axis="x", nbins=6)
             panel.xaxis.set_major_formatter(lambda value, _: signed(round(value, 6), 2))
@@ -188,7 +189,9 @@ def comparison_figure(comparison: Comparison) -> Drawing:
 
 
 def _tick(pair: Pair) -> str:
-    return f"{label(pair.one, 24)} {MINUS} {label(pair.other, 24)}{_mark_of(pair)}"
+    one, other = label(pair.one, _LONGEST), label(pair.other, _LONGEST)
+    between = " " if len(one) + len(other) <= _LONGEST else "\n"
+    return f"{one} {MINUS}{between}{other}{_mark_of(pair)}"
 
 
 def _mark(panel: Axes, pair: Pair, score: str, height: int) -> None:

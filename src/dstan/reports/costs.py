@@ -45,7 +45,7 @@ def cost_words(info: Mapping[str, Any]) -> str:
     """
     machine, device = info.get("machine", {}), info.get("device", "cpu")
     place = f"{machine['processor']}, {machine['cores']} cores" if machine else "the machine of the run"
-    where = place if device == "cpu" else f"networks on {device}, {place}"
+    where = place if device == "cpu" else f"{place}, networks trained on {device}"
     return (
         f"Medians over folds and seeds, on {where}. Folds shared the machine while they were made, so these compare "
         "the methods of this run with each other and with nothing else. Parameters: trained numbers of the networks. "

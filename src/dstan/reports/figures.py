@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WIDTH = 9.6  # inches: 922 px on screen
 _SUBJECTS_PER_ROW = 32
 _LETTERS_PER_ROW = 80
+_LONGEST, _LETTERS_OF_LEGEND, _LETTERS_OF_MARK = 44, 135, 5
+_MOST_IN_A_ROW, _LINE = 6, 0.19  # names in a legend; inches
 _PANELS = {"uf1": "UF1", "accuracy": "Accuracy", "f1_le_ngo": "F1 (Le Ngo)"}
 
 
@@ -41,7 +43,7 @@ def scores_figure(rows: Sequence[ScoreRow]) -> Drawing:
             for height, row in enumerate(rows):
                 _score_mark(panel, row, score, height, "baseline" if row.baseline else SERIES[0])
             panel.set(title=title, xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6))
-            panel.set_yticks(range(len(rows)), [label(row.name, 30) for row in rows])
+            panel.set_yticks(range(len(rows)), [label(row.name, _LONGEST) for row in rows])
             panel.tick_params(axis="y", length=0, pad=7)
             panel.grid(axis="x")
         alt = "Scores with 95% intervals. " + " ".join(_score_words(row) for row in rows)
@@ -81,7 +83,9 @@ def emotions_figure(classes: Sequence[str], rates: Mapping[str, Sequence[Interva
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
+        across = _across([label(method, _LONGEST) for method in rates])
+        height = 2.7 + _LINE * -(-len(rates) // across)
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
         panel = figure.add_subplot()
         spread = np.linspace(-0.3, 0.3, len(rates)) if len(rates) > 1 else np.zeros(1)
         for index, (method, values) in enumerate(rates.items()):
@@ -89,7 +93,7 @@ def emotions_figure(classes: Sequence[str], rates: Mapping[str, Sequence[Interva
             role = colour(SERIES[index % len(SERIES)])
             panel.vlines(x, [rate.low for rate in values], [rate.high for rate in values], color=role, linewidth=2.2)
             marker = MARKERS[(index + index // len(SERIES)) % len(MARKERS)]
-            y, name = [rate.value for rate in values], label(method, 30)
+            y, name = [rate.value for rate in values], label(method, _LONGEST)
             panel.plot(x, y, marker, color=role, markersize=7, label=name, clip_on=False)
         panel.axhline(1 / len(classes), color=colour("baseline"), linestyle=(0, (4, 3)), linewidth=1.4)
         panel.set_xticks(
@@ -99,12 +103,18 @@ def emotions_figure(classes: Sequence[str], rates: Mapping[str, Sequence[Interva
         panel.set(ylim=(0, 1), xlim=(-0.55, len(classes) - 0.45), ylabel="share recognised")
         panel.tick_params(axis="x", length=0, pad=8)
         panel.grid(axis="y")
-        figure.legend(loc="outside upper left", ncols=6, handletextpad=0.2, columnspacing=1.4)
+        figure.legend(loc="outside upper left", ncols=across, handletextpad=0.2, columnspacing=1.4)
         words = [
             f"{method}: " + ", ".join(f"{name} {rate.value:.0%}" for name, rate in zip(classes, values, strict=True))
             for method, values in rates.items()
         ]
         return finish(figure, "emotions", "Share of the clips of each emotion recognised. " + ". ".join(words) + ".")
+
+
+def _across(names: Sequence[str]) -> int:
+    """Return how many names of a legend fit beside each other."""
+    longest = max(map(len, names), default=0)
+    return max(1, min(_MOST_IN_A_ROW, _LETTERS_OF_LEGEND // (longest + _LETTERS_OF_MARK)))
 
 
 def confusion_figure(method: str, classes: Sequence[str], confusion: NDArray[np.int64]) -> Drawing:

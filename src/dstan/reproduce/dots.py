@@ -86,7 +86,7 @@ def _mark(panel: Axes, one: Dots, height: int) -> None:
 def _frame(panel: Axes, title: str, methods: Sequence[str]) -> None:
     panel.set_title(title)
     panel.set(xlim=(0, 1), ylim=(len(methods) - 0.4, -0.6))
-    panel.set_yticks(range(len(methods)), [label(name.replace(" settings", ""), 36) for name in methods])
+    panel.set_yticks(range(len(methods)), [label(name.replace(" settings", ""), 52) for name in methods])
     panel.tick_params(axis="y", length=0, pad=7)
     panel.grid(axis="x")
 
