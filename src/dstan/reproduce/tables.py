@@ -43,8 +43,8 @@ _NOT_COMPARABLE = (
     "all on the same people and folds, but for clips that a method's own preprocessing cannot use."
 )
 _NOT_THEN = (
-    "“Today”: not in the paper, but among the strongest since then where nothing was chosen on the people tested. These "
-    "rows say where DSTAN stands now."
+    "“Today”: not in the paper, but among the strongest since 2019 where nothing was chosen on the people tested, so "
+    "that the table says where DSTAN stands now."
 )
 _NOT_THERE = f"“{NOTHING}”: the paper prints none, or the method was not run or is not part of this version."
 
