@@ -87,6 +87,19 @@ SPECIMENS: dict[str, Specimen] = {
         says="it has 9 fields of flow, and 10 are needed",
     ),
     "cnn-lstm": _net(first=_EPOCH, network={"channels": [2, 2, 4], "width": 8, "lstm_width": 4}),
+    "3d-fcnn": replace(
+        _net(frames=4, fields=4, network={"channels": [2, 2, 4], "hidden": 4}),
+        others=((5, 5, (33, 47)), (4, 4, (40, 32))),
+    ),
+    "strcn": replace(
+        _net(fields=1, network={"maps": 4}),
+        size=(64, 64),
+        others=((1, 1, (65, 80)), (1, 1, (64, 64))),
+        bad={"flow": np.zeros((1, 2, 63, 64), np.float32)},
+        says="63 x 64, but at least 64 x 64",
+    ),
+    "ststnet": replace(_net(fields=1, network={}), others=((1, 1, (33, 47)),)),
+    "sssnet": replace(_net(fields=1, network={"channels": [2, 4], "hidden": 8}), others=((1, 1, (33, 47)),)),
     "elrcn-te": _net(first=_EPOCH, network={"widths": [2, 2, 2, 4, 4], "fc_width": 4, "lstm_width": 4, "hidden": 4}),
     "elrcn-te-paper": _net(
         first=_EPOCH, network={"widths": [2, 2, 2, 4, 4], "fc_width": 4, "lstm_width": 4, "hidden": 4, "sigmoid": True}

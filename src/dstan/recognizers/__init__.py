@@ -94,8 +94,12 @@ _COMPARED: Mapping[str, tuple[str, str]] = {
     "sparse-mdmo": ("sparse_mdmo", "SparseMDMO"),
     "bi-woof": ("bi_woof", "BiWOOF"),
     "cnn-lstm": ("cnn_lstm", "CNNLSTM"),
+    "3d-fcnn": ("flow3d", "Flow3DRecognizer"),
     "elrcn-te": ("elrcn", "ELRCNTE"),
+    "strcn": ("strcn", "STRCN"),
     "merta": ("merta", "MERTA"),
+    "ststnet": ("ststnet", "STSTNetRecognizer"),
+    "sssnet": ("sssnet", "SSSNetRecognizer"),
 }
 """The file and the class of each compared method; they are imported when they are first made."""
 
