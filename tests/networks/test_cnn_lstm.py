@@ -112,7 +112,7 @@ def test_the_stages_train_different_weights_and_together_all_that_is_kept() -> N
 
 def test_every_block_is_watched_for_dead_channels() -> None:
     made, seen = network(), []
-    for block in made.blocks:
+    for block in made.backbones["cnn"].blocks:  # type: ignore[union-attr]
         block.register_forward_hook(lambda _module, _given, found: seen.append((found.shape[1], float(found.min()))))
     with torch.no_grad():
         made(torch.randn(2, 2, 1, 32, 40))

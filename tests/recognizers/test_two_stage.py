@@ -35,7 +35,7 @@ class Eye(Backbone):
         if frozen:
             self.frozen = nn.Conv2d(n, n, 3, stride=2, padding=1)
         self.tail = nn.Sequential(nn.Conv2d(n, width, 3, stride=4), nn.BatchNorm2d(width), nn.ReLU())
-        self.blocks = nn.ModuleList([self.tail[2]])
+        self.blocks = [self.tail[2]]
 
 
 class Whole(TwoStageNetwork):
@@ -45,7 +45,6 @@ class Whole(TwoStageNetwork):
         super().__init__()
         self.scaling = Scaling(("grey", "motion", "motion"), size)
         self.backbones = nn.ModuleDict({"still": Eye((0,), 4, frozen), "moving": Eye((1, 2), 6, frozen)})
-        self.blocks = nn.ModuleList()
         self.head = nn.Linear(10, n_classes)
 
     def follow(self, seen: Tensor) -> Output:

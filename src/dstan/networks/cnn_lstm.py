@@ -33,7 +33,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -92,10 +92,8 @@ class FrameCNN(Backbone):
         last = widths[-1] * (size[0] // 8) * (size[1] // 8)
         convolutions = [_convolution(a, b, batch_norm=settings.batch_norm) for a, b in pairwise(widths)]
         linear = [nn.Flatten(), *_linear(last, self.width, batch_norm=settings.batch_norm), nn.ReLU()]
-        linear.append(nn.Unflatten(1, (self.width, 1, 1)))
-        self.blocks = nn.ModuleList(nn.Identity() for _ in range(4))  # places to look at, so no weight has two names
-        parts = zip((*convolutions, nn.Sequential(*linear)), self.blocks, strict=True)
-        self.tail = nn.Sequential(*chain.from_iterable(parts))
+        self.blocks = [*convolutions, nn.Sequential(*linear, nn.Unflatten(1, (self.width, 1, 1)))]
+        self.tail = nn.Sequential(*self.blocks)
 
 
 class StateClassifier(StepClassifier):
@@ -140,7 +138,6 @@ class CNNLSTMNetwork(TwoStageNetwork):
         cnn = FrameCNN(size, settings)
         self.scaling = Scaling(("grey",), size)
         self.backbones = nn.ModuleDict({"cnn": cnn})
-        self.blocks = cnn.blocks
         self.lstm = nn.LSTM(settings.width, settings.lstm_width, batch_first=True)
         self.dropout = nn.Dropout(settings.dropout)
         self.head = nn.Linear(settings.lstm_width, n_classes)

@@ -70,7 +70,7 @@ class SlimStream(Backbone):
         vgg, self.channels, self.width = SlimVGG(len(channels), settings.widths), channels, settings.fc_width
         fc = nn.Conv2d(settings.widths[-1], self.width, 1)  # of one position: fully connected
         self.tail = nn.Sequential(vgg, nn.AdaptiveAvgPool2d(1), fc, nn.ReLU(), nn.Dropout(settings.dropout))
-        self.blocks = vgg.blocks
+        self.blocks = list(vgg.blocks)
 
 
 class VGG16Stream(Backbone):
@@ -95,8 +95,7 @@ class VGG16Stream(Backbone):
         before = [ThreeChannels(kind), vgg16_convolutions(), nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(SIDE)]
         self.frozen = nn.Sequential(*before).requires_grad_(False)
         fc6, fc7 = nn.Linear(VGG16[-1][-1] * SIDE**2, FC), nn.Linear(FC, FC)
-        self.blocks = nn.ModuleList([nn.ReLU(), nn.ReLU()])
-        first, second = self.blocks
+        self.blocks = first, second = nn.ReLU(), nn.ReLU()
         drop = nn.Dropout(settings.dropout)
         self.tail = nn.Sequential(nn.Flatten(), fc6, first, drop, fc7, second, drop, nn.Unflatten(1, (FC, 1, 1)))
 
@@ -148,7 +147,6 @@ class ELRCN(TwoStageNetwork):
     def __init__(self, n_classes: int, size: tuple[int, int], settings: ELRCNNetworkSettings) -> None:
         super().__init__()
         self.backbones = nn.ModuleDict({kind: _stream(kind, settings) for kind in settings.seen})
-        self.blocks = nn.ModuleList()  # each stream is watched while it is trained, in the first stage
         channels = sum(len(STREAMS[kind]) for kind in settings.seen)
         self.scaling = None if settings.weights else Scaling(KINDS[:channels], size)
         width = FC if settings.weights else settings.fc_width

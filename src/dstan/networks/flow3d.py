@@ -118,6 +118,8 @@ class Flow3D(Network):
         If the clips are shorter or smaller, or have other channels.
     """
 
+    blocks: nn.ModuleList
+
     def __init__(self, n_classes: int, shape: tuple[int, int, int, int], settings: Flow3DSettings) -> None:
         super().__init__()
         t, c, h, w = shape

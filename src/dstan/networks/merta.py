@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 
 import torch
 from jaxtyping import Float
@@ -146,9 +145,8 @@ class SlimBackbone(Backbone):
     def __init__(self, channels: tuple[int, ...], widths: tuple[int, ...]) -> None:
         super().__init__()
         self.channels, self.width = channels, widths[-1]
-        seeing = SlimVGG(len(channels), widths).blocks
-        self.blocks = nn.ModuleList(nn.Identity() for _ in seeing)  # places to look at, so no weight has two names
-        self.tail = nn.Sequential(*chain.from_iterable(zip(seeing, self.blocks, strict=True)))
+        self.tail = seeing = SlimVGG(len(channels), widths)
+        self.blocks = list(seeing.blocks)
 
 
 class VGG16Backbone(Backbone):
@@ -168,7 +166,7 @@ class VGG16Backbone(Backbone):
         self.channels, self.width = channels, VGG16[-1][-1]
         self.frozen = nn.Sequential(ThreeChannels(picture), *layers[:FROZEN_LAYERS]).requires_grad_(False)
         self.tail = nn.Sequential(*layers[FROZEN_LAYERS:])
-        self.blocks = nn.ModuleList(layer for layer in layers[FROZEN_LAYERS:] if isinstance(layer, nn.ReLU))
+        self.blocks = [layer for layer in layers[FROZEN_LAYERS:] if isinstance(layer, nn.ReLU)]
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
         """Take over weights in torchvision's numbering.
@@ -217,7 +215,6 @@ class MERTANetwork(TwoStageNetwork):
         super().__init__()
         backbones = {name: _backbone(*seen, settings) for name, seen in SEEN.items()}
         self.backbones = nn.ModuleDict(backbones)
-        self.blocks = nn.ModuleList(chain.from_iterable(one.blocks for one in backbones.values()))
         self.scaling = None if settings.weights else Scaling(KINDS, size)
         self.guided, self.width = settings.strain_guide, next(iter(backbones.values())).width
         self.static = StaticSpatialAttention(self.width) if settings.static_attention else None

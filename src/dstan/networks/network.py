@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Self
 
@@ -33,16 +34,18 @@ class Network(nn.Module):
     Attributes
     ----------
     blocks
-        Modules whose outputs (n, c, ...), after ReLU, are watched for channels that died.
+        Modules whose outputs (n, c, ...), after ReLU, are watched for channels that died. A plain list where they are
+        part of another module, so that no weight has two names.
     scaling
         Measured on the training clips before a fit, and applied by the network itself; None where it has none.
     """
 
-    blocks: nn.ModuleList
+    blocks: Iterable[nn.Module]
     scaling: Scaling | None
 
     def __init__(self) -> None:
         super().__init__()
+        self.blocks = ()
         self.scaling = None  # not in the class, where it would hide the module of that name
 
     def in_fast_layout(self) -> Self:
@@ -81,7 +84,7 @@ class Backbone(nn.Module):
 
     channels: tuple[int, ...]
     width: int
-    blocks: nn.ModuleList
+    blocks: Iterable[nn.Module]
     frozen: nn.Module
     tail: nn.Module
 
@@ -218,10 +221,9 @@ class Follower(Network):
     def __init__(self, network: TwoStageNetwork) -> None:
         super().__init__()
         self.parts = nn.ModuleDict(
-            {name: part for name, part in network.named_children() if name not in ("backbones", "scaling", "blocks")}
+            {name: part for name, part in network.named_children() if name not in ("backbones", "scaling")}
         )
         self._network = (network,)  # in a tuple, so that its backbones are no part of this one
-        self.blocks = nn.ModuleList()
 
     @property
     def whole(self) -> TwoStageNetwork:

@@ -57,6 +57,8 @@ class Stream(Network):
         Sizes, and which modules are there.
     """
 
+    blocks: nn.ModuleList
+
     def __init__(self, in_channels: int, n_classes: int, settings: StreamSettings) -> None:
         super().__init__()
         widths = (in_channels, *settings.channels)
