@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from dstan._engine import single_thread
 from dstan.networks.network import count_parameters
-from dstan.recognizers import METHODS, PAPER_TRACK
+from dstan.recognizers import METHODS, PAPER_TRACK, recognizer
 from dstan.recognizers.network import NetworkRecognizer
 from dstan.training import TrainingSettings
 
@@ -116,3 +117,20 @@ def test_only_methods_published_on_other_weights_say_where_theirs_begin() -> Non
     told = {name: make(name).weights for name in METHODS}
     assert {name for name, weights in told.items() if weights} == {"elrcn-te", "merta"}
     assert told["merta"] == told["elrcn-te"] == "from scratch"
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "networks.md"
+
+
+@pytest.mark.parametrize("name", ["cnn-lstm", "3d-fcnn", "elrcn-te", "strcn", "merta", "ststnet", "sssnet"])
+def test_the_docs_tell_fidelity_and_parameters_as_they_are(name: str) -> None:
+    made = recognizer(name)
+    assert isinstance(made, NetworkRecognizer)
+    recipe = made.recipe
+    fields = 1 if recipe.pairs == "onset-apex" else recipe.steps
+    (clip,) = draw(name, 1, frames=recipe.steps, fields=fields, size=recipe.shape)
+    t, c, h, w = made.tensor(clip).shape
+    (row,) = [line for line in DOCS.read_text().splitlines() if line.startswith(f"| `{name}` |")]
+    assert f"| {count_parameters(made.build(5, (t, c, h, w))):,} |" in row
+    assert str(made.fidelity) in row
+    assert ("from scratch" in row) == bool(made.weights)
