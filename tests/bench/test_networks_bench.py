@@ -29,7 +29,7 @@ def test_every_training_of_a_method_has_a_row() -> None:
     made.fit([networks.draw_clip(made.recipe, number) for number in range(5)])
     for row in rows:
         assert row["method"] == "dstan"
-        assert row["input"] == "2 x 32 x 32, 2 x 2 x 32 x 32"
+        assert row["input"] == "appearance 2 x 32 x 32, flow 2 x 2 x 32 x 32"
         assert row["parameters"] == made.parameters > 100
         assert float(row["clips/s"]) > 0
         assert float(row["prediction, ms"]) > 0

@@ -130,7 +130,7 @@ def _epoch(stamps: Sequence[tuple[int, float]]) -> float:
 
 
 def _input(clip: PreparedClip, made: Recognizer) -> str:
-    return ", ".join(" x ".join(map(str, getattr(clip, stream).shape)) for stream in made.streams)
+    return ", ".join(f"{stream} {' x '.join(map(str, getattr(clip, stream).shape))}" for stream in made.streams)
 
 
 def _alone(name: str, device: str) -> Iterator[dict[str, Cell]]:

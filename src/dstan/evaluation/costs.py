@@ -20,7 +20,7 @@ class Cost:
     Parameters
     ----------
     parameters
-        Trained numbers of its networks; 0 without a network.
+        Weights of its networks, learned or given; 0 without a network.
     fit_seconds
         Of one fit on the training part of a fold, with the fits of what the method is made of; None where these are
         not in the run.

@@ -42,8 +42,8 @@ class Result:
     folds
         What ``fold.json`` says of each fold and seed: ``fold``, ``seed``, ``train``, ``test``, ``seconds``,
         ``history``, the learning curve of each training (a stream, a stage) as a list of ``{"epoch", "loss",
-        "accuracy", "gradient_norm"}``, ``dynamics``, what else was found of each, and ``parameters``, the trained
-        numbers of its networks; older runs lack the last ones.
+        "accuracy", "gradient_norm"}``, ``dynamics``, what else was found of each, and ``parameters``, the
+        weights of its networks; older runs lack the last ones.
     folder
         The method's folder in the run; gone after the evaluation if the run was given no folder.
     """
