@@ -48,8 +48,8 @@ def cost_words(info: Mapping[str, Any]) -> str:
     where = place if device == "cpu" else f"{place}, networks trained on {device}"
     return (
         f"Medians over folds and seeds, on {where}. Folds shared the machine while they were made, so these compare "
-        "the methods of this run with each other and with nothing else. Parameters: weights of the networks, learned or given. "
-        "Fit of a fold: with the fits of the methods that one joins. Training: clips learned from times epochs, per "
-        "second of the fit; a clip counts once for each network and stage that learns from it. Prediction: from a "
-        "prepared clip to its label."
+        "the methods of this run with each other and with nothing else. Parameters: weights of the networks, learned "
+        "or given. Fit of a fold: with the fits of the methods that one joins. Training: clips learned from times "
+        "epochs, per second of the fit; a clip counts once for each network and stage that learns from it. Prediction: "
+        "from a prepared clip to its label."
     )
