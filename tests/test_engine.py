@@ -92,6 +92,7 @@ def test_rounds_share_the_processes_and_an_item_that_cannot_be_sent_is_named() -
         ((_, failed),) = engine.run(str, [_Unreadable()])
     assert isinstance(failed, TaskFailedError)
     assert "the unreadable: ModuleNotFoundError: No module named 'elsewhere'" in str(failed)
+    assert "where the workers look for modules" in str(failed)
 
 
 def test_no_work_starts_nothing() -> None:

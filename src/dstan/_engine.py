@@ -222,7 +222,12 @@ def _outcome(future: Any, item: object) -> tuple[Any, str]:
         return TaskFailedError(what, where=item, hint=hint), str(error)
     except Exception as error:  # noqa: BLE001 - what could not even be sent or begun; the traceback goes to the log
         cause = error.__cause__ or error
-        return _task_failed(item, f"{type(cause).__name__}: {cause}"), traceback.format_exc()
+        failed = _task_failed(item, f"{type(cause).__name__}: {cause}")
+        if isinstance(cause, ModuleNotFoundError):
+            failed.hint = (
+                "Put the file of that module where the workers look for modules (PYTHONPATH), and start them again"
+            )
+        return failed, traceback.format_exc()
     return outcome
 
 

@@ -85,6 +85,12 @@ def _check_agreement(folder: Path, before: Mapping[str, Any], now: Mapping[str, 
         if name in old:
             for key in ("settings", *TUNED):
                 _check_same(folder, f"{name}: {key}", old[name].get(key), about.get(key))
+            if old[name].get("code") != about.get("code"):
+                raise RunError(
+                    f"it was begun with other code of {name}, and holds folds that were fitted by it",
+                    where=folder,
+                    hint="Give --out another folder, or the method another name",
+                )
     for name in ("dstan", "versions", "machine"):
         if before.get(name) != now[name]:
             log.warning("%s: begun with other %s (%s) than it goes on with (%s)", folder, name, before[name], now[name])

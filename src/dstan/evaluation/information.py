@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dstan._version import __version__
 from dstan.clips import Clip
 from dstan.evaluation.inputs import noted_of
+from dstan.evaluation.own_code import code_of
 from dstan.evaluation.standing import Standing
 
 if TYPE_CHECKING:
@@ -89,8 +90,10 @@ def _folders(clips: Iterable[Clip]) -> set[Path]:
 
 
 def _method(recognizer: Recognizer) -> dict[str, Any]:
+    code = code_of(recognizer)
     return {
         **Standing.of(recognizer).to_dict(),
+        **({"code": code} if code else {}),
         "settings": recognizer.settings.to_dict(),
         "components": [part.name for part in recognizer.components()],
     }
