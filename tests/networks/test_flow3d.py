@@ -132,6 +132,21 @@ def test_weights_and_outputs_are_decided_by_the_seed() -> None:
         assert torch.equal(one(clips()).logits, other(clips()).logits)
 
 
+@pytest.mark.parametrize("steps", [4, 6, 8, 16])
+def test_the_gradient_in_half_precision_is_nearly_that_in_single(steps: int) -> None:
+    network, given = drawn(shape=(steps, 3, 32, 32)).in_fast_layout(), clips(4, (steps, 3, 32, 32))
+    seen = given[:, :, 0][:, None]
+    for block in network.blocks[:3]:
+        gradients = []
+        for half in (False, True):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+                found = block.filtered(seen, block.conv.weight)
+            (gradient,) = torch.autograd.grad(found.float().square().sum(), block.conv.weight)
+            gradients.append(gradient)
+        assert (gradients[0] - gradients[1]).norm() < 0.02 * gradients[0].norm()
+        seen = block(seen).detach()
+
+
 def test_half_precision_leaves_the_last_layers_in_single_precision() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = drawn()(clips())

@@ -27,6 +27,9 @@ STREAMS = ("grey", "u", "v")
 """What the streams look at, in the order of the channels."""
 LEAST_STEPS = 4
 """Two poolings halve the time: of fewer steps nothing is left."""
+PADDED_STEPS = 2
+"""So many steps get an empty third one: the weights' gradient in bfloat16 of just two is infinite or wrong on a CPU
+(torch 2.13)."""
 LEAST_SIDE = 8
 """Three poolings halve height and width."""
 
@@ -80,7 +83,10 @@ class Block3D(Block):
         weight
             The filters: the block's own, some of them turned round while it is trained.
         """
-        return nn.functional.conv3d(x, weight, padding=1).transpose(1, 2).flatten(0, 1)
+        steps = x.shape[2]
+        if steps == PADDED_STEPS:
+            x = nn.functional.pad(x, (0, 0, 0, 0, 0, 1))  # by the zeros that the padding would put there
+        return nn.functional.conv3d(x, weight, padding=1)[:, :, :steps].transpose(1, 2).flatten(0, 1)
 
 
 class Flow3D(Network):
