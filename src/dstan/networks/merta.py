@@ -235,7 +235,7 @@ class MERTANetwork(TwoStageNetwork):
         maps = super().see(steps)
         if not self.guided:
             return maps
-        strain = functional.adaptive_avg_pool2d(steps[:, [4]], (maps.shape[2], maps.shape[3]))
+        strain = functional.adaptive_avg_pool2d(steps[:, 4:5], (maps.shape[2], maps.shape[3]))
         guide = strain / strain.amax((2, 3), keepdim=True).clamp(min=LEAST_STRAIN)
         return torch.cat([maps, guide.to(maps.dtype)], dim=1)
 
