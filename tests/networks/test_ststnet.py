@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dstan.networks.image_range import ImageRange
 from dstan.networks.network import count_parameters
 from dstan.networks.ststnet import STSTNet, STSTNetSettings
+from dstan.training import TrainingData, TrainingSettings, fit_network
 
 
 def drawn(k: int = 3, settings: STSTNetSettings | None = None) -> STSTNet:
@@ -75,8 +76,16 @@ def test_one_scale_keeps_faint_motion_faint_and_one_an_image_does_not() -> None:
     with torch.no_grad():
         assert not torch.allclose(shared(strong).logits, shared(faint).logits, rtol=1e-2)
         torch.testing.assert_close(single(strong).logits, single(faint).logits, rtol=1e-3, atol=1e-3)
-    assert shared.scaling is not None
-    assert single.scaling is None
+
+
+def test_raw_values_are_stretched_before_they_lose_digits() -> None:
+    faint = 8 + 0.01 * torch.rand(6, 1, 3, 28, 28, generator=torch.Generator().manual_seed(2))
+    data, seen = TrainingData.stack(faint, torch.arange(6) % 3, (-1.0, 1.0, 1.0)), []
+    network = drawn(3, STSTNetSettings(per_image=True))
+    assert network.scaling is not None
+    network.scaling.register_forward_hook(lambda _module, given, found: seen.append((given[0].dtype, found.dtype)))
+    fit_network(network, data, TrainingSettings(precision="bfloat16"), epochs=1, seed=0)
+    assert set(seen) == {(torch.float32, torch.float32)}
 
 
 def test_each_channel_of_each_image_is_stretched_over_the_whole_range() -> None:

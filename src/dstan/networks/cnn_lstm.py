@@ -41,6 +41,7 @@ from torch.nn import functional
 
 from dstan.config import Settings, setting
 from dstan.networks.blocks import Block
+from dstan.networks.image_range import ImageRange
 from dstan.networks.network import Backbone, Output, StepClassifier, TwoStageNetwork, in_float32
 from dstan.networks.scaling import Scaling
 
@@ -107,7 +108,9 @@ class StateClassifier(StepClassifier):
         Share of the features dropped before the heads.
     """
 
-    def __init__(self, scaling: Scaling | None, backbone: Backbone, n_classes: int, dropout: float) -> None:
+    def __init__(
+        self, scaling: Scaling | ImageRange | None, backbone: Backbone, n_classes: int, dropout: float
+    ) -> None:
         super().__init__(scaling, backbone, n_classes)
         self.dropout = nn.Dropout(dropout)
         self.state_head = nn.Linear(backbone.width, N_STATES)

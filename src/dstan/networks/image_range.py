@@ -24,6 +24,15 @@ class ImageRange(nn.Module):
         super().__init__()
         self.top = top
 
+    def measure(self, clips: Float[Tensor, "n t h w c"]) -> None:
+        """Measure nothing: each image has a range of its own.
+
+        Parameters
+        ----------
+        clips
+            Those that are learned from.
+        """
+
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Return the images over their whole range; flat ones become 0."""
         low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dstan.networks.image_range import ImageRange
 from dstan.networks.scaling import Scaling
 
 
@@ -37,11 +38,12 @@ class Network(nn.Module):
         Modules whose outputs (n, c, ...), after ReLU, are watched for channels that died. A plain list where they are
         part of another module, so that no weight has two names.
     scaling
-        Measured on the training clips before a fit, and applied by the network itself; None where it has none.
+        Measured on the training clips before a fit, and applied by the network itself, which is given raw values; None
+        where it has none.
     """
 
     blocks: Iterable[nn.Module]
-    scaling: Scaling | None
+    scaling: Scaling | ImageRange | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +101,8 @@ class Backbone(nn.Module):
 
     def given(self, steps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d p q"]:
         """Return what ``tail`` sees of steps with all their channels."""
-        found: Tensor = self.frozen(steps[:, list(self.channels)])
+        own = torch.stack([steps[:, channel] for channel in self.channels], dim=1)  # no indices that must be sent over
+        found: Tensor = self.frozen(own)
         return found
 
     def forward(self, steps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n width p q"]:
@@ -124,7 +127,7 @@ class StepClassifier(Network):
         Classes told apart.
     """
 
-    def __init__(self, scaling: Scaling | None, backbone: Backbone, n_classes: int) -> None:
+    def __init__(self, scaling: Scaling | ImageRange | None, backbone: Backbone, n_classes: int) -> None:
         super().__init__()
         self.scaling = None if backbone.is_partly_frozen else scaling
         self.backbone, self.blocks = backbone, backbone.blocks

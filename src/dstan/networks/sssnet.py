@@ -77,8 +77,8 @@ class SSSNet(Network):
         super().__init__()
         first, second = settings.channels
         side = ((settings.size - 4) // 3 - 2) // 2  # conv: - 4; pool: // 3; conv: - 2; pool: // 2
-        self.per_image = ImageRange(1.0) if settings.per_image else None
-        self.scaling = None if settings.per_image else Scaling(CHANNELS, (settings.size, settings.size))
+        sides = (settings.size, settings.size)
+        self.scaling = ImageRange(1.0) if settings.per_image else Scaling(CHANNELS, sides)
         self.blocks = nn.ModuleList(
             [
                 nn.Sequential(nn.Conv2d(len(CHANNELS), first, 5), nn.MaxPool2d(3), nn.ReLU()),
@@ -106,9 +106,8 @@ class SSSNet(Network):
         images
             Flow and strain, not yet scaled.
         """
-        prepare = self.scaling or self.per_image
-        assert prepare is not None
-        x: Tensor = prepare(images)
+        assert self.scaling is not None
+        x: Tensor = self.scaling(images)
         for block, norm in zip(self.blocks, self.norms, strict=True):
             x = self.drop_channels(norm(block(x)))
         return x

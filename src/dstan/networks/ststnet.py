@@ -74,8 +74,8 @@ class STSTNet(Network):
     def __init__(self, n_classes: int, settings: STSTNetSettings) -> None:
         super().__init__()
         side = ((settings.size + 1) // 3 + 1) // 2  # conv: + 2; max pool: (side + 2 - 3) // 3 + 1; average pool: // 2
-        self.per_image = ImageRange(BYTE) if settings.per_image else None
-        self.scaling = None if settings.per_image else Scaling(CHANNELS, (settings.size, settings.size))
+        sides = (settings.size, settings.size)
+        self.scaling = ImageRange(BYTE) if settings.per_image else Scaling(CHANNELS, sides)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Conv2d(len(CHANNELS), filters, 3, padding=2), nn.ReLU()) for filters in settings.filters
         )
@@ -98,9 +98,8 @@ class STSTNet(Network):
         images
             Flow and strain, not yet scaled.
         """
-        prepare = self.scaling or self.per_image
-        assert prepare is not None
-        x = prepare(images)
+        assert self.scaling is not None
+        x = self.scaling(images)
         seen = [norm(block(x)) for block, norm in zip(self.blocks, self.norms, strict=True)]
         pooled = [self.dropout(functional.max_pool2d(maps, 3, padding=1)) for maps in seen]
         return functional.avg_pool2d(torch.cat(pooled, dim=1), 2)
