@@ -242,3 +242,15 @@ def test_memory_grows_with_the_pixels() -> None:
     made, clip = Method("m", _settings()), _clips()[0]
     assert made.memory(clip, 1000, "cpu") > made.memory(clip, 10, "cpu") > 0
     assert HalfFrozen("m", _settings()).memory(clip, 10, "cpu") > 0
+
+
+def test_memory_is_that_of_the_stage_that_needs_most() -> None:
+    class Wide(Method):
+        def build(self, n_classes: int, shape: Shape) -> Whole:
+            network = super().build(n_classes, shape)
+            network.head = nn.Sequential(nn.Linear(10, 100_000), nn.Linear(100_000, n_classes))  # type: ignore[assignment]
+            return network
+
+    clip = _clips()[0]
+    narrow, wide = (kind("m", _settings()).memory(clip, 10, "cpu") for kind in (Method, Wide))
+    assert wide - narrow > 16 * 1_000_000

@@ -96,7 +96,7 @@ class TwoStageRecognizer(NetworkRecognizer):
         return rounds * len(self.backbones) * most_epochs(first) + most_epochs(second)
 
     def memory(self, clip: PreparedClip, n: int, device: str) -> int:
-        """Estimate the bytes of a device's memory that the first stage takes; the second takes less.
+        """Estimate the bytes of a device's memory that :meth:`fit` takes: those of the stage that needs most.
 
         Parameters
         ----------
@@ -108,8 +108,10 @@ class TwoStageRecognizer(NetworkRecognizer):
             "cuda", "cuda:1" ...
         """
         steps = self.tensor(clip)
-        network = self._built(2, self._shape_of(steps)).in_fast_layout()
-        needs = []
+        network = self._built(2, self._shape_of(steps)).in_fast_layout().eval()
+        with torch.no_grad():
+            sequence = (len(steps), *network.see(steps[:1]).shape[1:])
+        needs = [memory_of_a_fit(Follower(network), sequence, n, self.settings.training, device)]
         for name in self.backbones:
             t, c, h, w = _given(network, name)(steps[:1]).shape
             classifier = network.step_classifier(name, 2)
@@ -214,7 +216,7 @@ def _with_seed(seed: int, make: Callable[[], StepClassifier]) -> StepClassifier:
 
 
 def _passed(data: TrainingData, see: Callable[[Tensor], Tensor], network: TwoStageNetwork, device: str) -> TrainingData:
-    """Return the clips as a fixed part of a network sees their steps; each step passes it by itself."""
+    """Return the clips as a fixed part of a network sees their steps, clip by clip as in prediction."""
     place = torch.device(device)
     network.eval().to(place)
     inputs = torch.empty(0)

@@ -16,12 +16,14 @@ CONTEXT = 700 * 2**20
 """Bytes that a process with its libraries takes before it computes anything."""
 TEMPORARY = 1.5
 """Room for gradients and workspaces, over what is kept for the backward pass."""
+COPIES = 4
+"""Numbers of four bytes that are kept for each weight that is trained: itself, its gradient and two moments."""
 USABLE = 0.9
 """Share of the free memory that is given out."""
 
 
 def memory_of_a_fit(
-    network: Network, shape: tuple[int, int, int, int], clips: int, settings: TrainingSettings, device: str
+    network: Network, shape: tuple[int, ...], clips: int, settings: TrainingSettings, device: str
 ) -> int:
     """Estimate the bytes on a device that a fit takes at its peak.
 
@@ -33,7 +35,7 @@ def memory_of_a_fit(
     network
         The network.
     shape
-        (T, C, H, W) of a clip.
+        Of a clip as the network is given it: (T, C, H, W).
     clips
         How many there are to learn from.
     settings
@@ -44,7 +46,8 @@ def memory_of_a_fit(
     width = 1 if uses_bfloat16(settings.precision, torch.device(device)) else 2
     one, two = (width * _kept(network, torch.zeros(n, *shape)) for n in (1, 2))
     activations = one + (two - one) * (min(settings.batch_size, clips) - 1)
-    return CONTEXT + 2 * clips * math.prod(shape) + int(TEMPORARY * activations)
+    numbers = sum(one.numel() * (COPIES if one.requires_grad else 1) for one in network.parameters())
+    return CONTEXT + 4 * numbers + 2 * clips * math.prod(shape) + int(TEMPORARY * activations)
 
 
 def _kept(network: Network, clips: Tensor) -> int:
