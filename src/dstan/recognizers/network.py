@@ -131,11 +131,13 @@ class NetworkRecognizer(Recognizer):
 
     @property
     def parameters(self) -> int:
-        """Trained numbers of its network; 0 before :meth:`fit`."""
+        """Weights of its network, learned or given; 0 before :meth:`fit`."""
         return 0 if self.network is None else count_parameters(self.network)
 
     def learn(self, clips: Sequence[PreparedClip]) -> Mapping[str, NDArray[Any]]:
         """Fit what :meth:`tensor` needs; it is then in ``learned``, and kept with the model.
+
+        It is fitted once, on all training clips: also on those of people whom an inner choice of epochs holds out.
 
         Parameters
         ----------

@@ -25,7 +25,8 @@ from dstan.training.settings import TrainingSettings
 
 Start: TypeAlias = Callable[[int, Sequence[int] | None], tuple[Network, TrainingData]]
 """Given a seed and the positions of the clips that may be learned from (None: all of them), returns a network about to
-be trained and all clips as it sees them; whatever comes before it was learned from those clips alone."""
+be trained and all clips as it sees them; weights and scaling of whatever comes before it were learned from those clips
+alone."""
 
 
 @dataclass(frozen=True)

@@ -322,7 +322,7 @@ def _batches(data: TrainingData, settings: TrainingSettings, generator: torch.Ge
 
 
 def _shuffled(n: int, size: int, generator: torch.Generator, device: torch.device) -> Sequence[Int64[Tensor, " b"]]:
-    """Return a random order of ``n`` clips in batches of nearly equal size, so that none is of a single clip."""
+    """Return a random order of ``n`` clips in batches of nearly equal size: from 3 on, none is of one clip."""
     return torch.randperm(n, generator=generator).to(device).tensor_split(math.ceil(n / size))
 
 
