@@ -195,6 +195,44 @@ def test_an_inner_choice_learns_backbones_and_scaling_without_those_held_out(mon
     assert places == {1: learned[0], 2: learned[1], 3: learned[2]}
 
 
+def test_an_inner_choice_of_the_first_stage_begins_anew_without_those_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[set[int]] = []
+    minimised: list[set[int]] = []
+    begin = Method._begin
+
+    def watched(made: Method, data: TrainingData, clips: Sequence[int] | None, n: int, seed: int) -> Any:
+        assert clips is not None
+        begun.append(set(clips))
+        return begin(made, data, clips, n, seed)
+
+    class Watching(Method):
+        def first_objective(self, name: str, clips: Sequence[PreparedClip]) -> MakeObjective:
+            def make(data: TrainingData, settings: TrainingSettings):  # type: ignore[no-untyped-def]
+                minimised.append({place // STEPS for place in data.places.tolist()})
+                return class_objective(data, settings)
+
+            return make
+
+    monkeypatch.setattr(Method, "_begin", watched)
+    Watching("m", _settings(epochs="inner", inner_epochs=(1, 2), inner_parts=2)).fit(_clips())
+    whole, *parts = begun
+    assert whole == set(range(12))
+    assert len(parts) == 2 * 2
+    for one, other in (parts[:2], parts[2:]):
+        assert one | other == whole
+        assert not one & other
+    assert all(part in minimised for part in begun)
+
+
+def test_single_steps_are_scaled_as_those_of_clips_are() -> None:
+    torch.manual_seed(0)
+    network, steps = Whole(2, (32, 36), frozen=False).eval(), 50 * torch.rand(4, 3, 32, 36)
+    assert network.scaling is not None
+    network.scaling.measure(steps[:, None].movedim(2, -1))
+    features = [network.step_classifier(name, 2).eval()(steps[:, None]).features for name in network.backbones]
+    torch.testing.assert_close(torch.cat(features, dim=1), network.see(steps).mean((2, 3)))
+
+
 def test_steps_reach_the_objective_by_their_place_among_all() -> None:
     found: list[tuple[float, int]] = []
 
