@@ -35,3 +35,17 @@ def test_a_fit_elsewhere_gives_the_same_curve_and_waits_once_an_epoch(precision:
 
 def test_a_fit_elsewhere_can_be_begun_again() -> None:
     assert _trained("float32", 3.0)["restarts"] == [True, True]
+
+
+@pytest.mark.slow
+def test_every_method_with_a_network_is_trained_elsewhere_as_here() -> None:
+    names = ["cnn-lstm", "3d-fcnn", "elrcn-te", "strcn", "merta", "ststnet", "sssnet"]
+    script = SCRIPT.with_name("second_device_methods.py")
+    done = subprocess.run([sys.executable, script, *names], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert set(found) == set(names)
+    for name, (here, there) in found.items():
+        assert here.keys() == there.keys()
+        for stage, losses in here.items():
+            assert there[stage] == pytest.approx(losses, rel=1e-3), f"{name}: {stage}"
