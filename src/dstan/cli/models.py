@@ -55,6 +55,7 @@ def train(
     from dstan.preprocessing.cache import Cache, prepare_clips
 
     (recognizer,) = options.recognizers([method], options.settings(config, assignments))
+    recognizer.given()  # a file that is missing is said before hours of preparation
     check_target(out)
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)

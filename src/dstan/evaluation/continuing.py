@@ -85,6 +85,13 @@ def _check_agreement(folder: Path, before: Mapping[str, Any], now: Mapping[str, 
         if name in old:
             for key in ("settings", *TUNED):
                 _check_same(folder, f"{name}: {key}", old[name].get(key), about.get(key))
+            if old[name].get("files") != about.get("files"):
+                changed = ", ".join(about.get("files", {}))
+                raise RunError(
+                    f"it was begun with other contents of {changed}, which {name} starts from",
+                    where=folder,
+                    hint="Put the file back, or give --out another folder",
+                )
             if old[name].get("code") != about.get("code"):
                 raise RunError(
                     f"it was begun with other code of {name}, and holds folds that were fitted by it",

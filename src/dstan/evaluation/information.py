@@ -90,10 +90,11 @@ def _folders(clips: Iterable[Clip]) -> set[Path]:
 
 
 def _method(recognizer: Recognizer) -> dict[str, Any]:
-    code = code_of(recognizer)
+    code, files = code_of(recognizer), recognizer.given()
     return {
         **Standing.of(recognizer).to_dict(),
         **({"code": code} if code else {}),
+        **({"files": files} if files else {}),
         "settings": recognizer.settings.to_dict(),
         "components": [part.name for part in recognizer.components()],
     }

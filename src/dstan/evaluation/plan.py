@@ -163,6 +163,12 @@ def planned(
         yield Plan(run, inputs, folds, protocol, tuple(test_corpora), seeds, device)
 
 
+def check_method(recognizer: Recognizer) -> None:
+    """Raise ConfigError where a method could never be fitted, hours before it would be: its name, its files."""
+    check_name(recognizer)
+    recognizer.given()
+
+
 def check_name(recognizer: Recognizer) -> None:
     """Raise ConfigError where a method's name cannot become a folder."""
     if not re.fullmatch(r"[\w][\w.+-]*", recognizer.name):

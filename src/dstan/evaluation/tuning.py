@@ -23,7 +23,7 @@ from dstan.evaluation.candidates import SCORE, Candidate, Choice, Search, make_c
 from dstan.evaluation.continuing import TUNED
 from dstan.evaluation.folds import PREDICTIONS, FoldTask
 from dstan.evaluation.information import describe
-from dstan.evaluation.plan import Plan, check_name, planned, run_all, workers_for
+from dstan.evaluation.plan import Plan, check_method, planned, run_all, workers_for
 from dstan.evaluation.protocols import make_folds
 from dstan.evaluation.results import Result, collect
 from dstan.metrics import confusion_matrix, scores_of_many
@@ -99,8 +99,9 @@ def tune(
     UnknownNameError, RunError
         As in :func:`dstan.evaluation.evaluate`.
     """
-    check_name(recognizer)
     candidates = make_candidates(recognizer, grid)
+    for candidate in candidates:
+        check_method(candidate.recognizer)
     if parts < 2:
         raise ConfigError(f"parts must be 2 or more, not {parts}", hint="People of one part are scored by the others")
     labelled = clips if isinstance(clips, ClipSet) else [prepared.clip for prepared in clips]

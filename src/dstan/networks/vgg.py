@@ -211,6 +211,25 @@ def file_digest(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def given_weights(path: str) -> dict[str, str]:
+    """Return the SHA-256 of a file of weights by its name, once it has been read; nothing where none is named.
+
+    Parameters
+    ----------
+    path
+        The file, or "".
+
+    Raises
+    ------
+    ConfigError
+        As :func:`read_vgg16`.
+    """
+    if not path:
+        return {}
+    read_vgg16(Path(path))
+    return {Path(path).name: file_digest(path)}
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     hint = 'Save one with torch.save(vgg16.state_dict(), FILE), or train from scratch: --set network.weights=""'
     try:

@@ -126,6 +126,18 @@ class Recognizer(ABC):
         """Where the published method rests on pretrained weights, which ones are here: "from scratch", or a file."""
         return ""
 
+    def given(self) -> dict[str, str]:
+        """Return what a fit reads besides clips: the SHA-256 of each file by its name.
+
+        An evaluation asks before anything is prepared, and does not go on with folds that began with other files.
+
+        Raises
+        ------
+        ConfigError
+            If a file is not there, or not what it should be.
+        """
+        return {name: digest for part in self.components() for name, digest in part.given().items()}
+
     def memory(self, clip: PreparedClip, n: int, device: str) -> int:
         """Estimate the bytes of a device's memory that :meth:`fit` takes; 0 where it does not use the device.
 

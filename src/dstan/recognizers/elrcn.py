@@ -17,7 +17,7 @@ from dstan.config import setting
 from dstan.errors import ConfigError, ShapeError
 from dstan.networks.elrcn import ELRCN, STREAMS, ELRCNNetworkSettings, VGG16Stream
 from dstan.networks.network import Network
-from dstan.networks.vgg import file_digest, read_vgg16, through_eight_bits
+from dstan.networks.vgg import file_digest, given_weights, read_vgg16, through_eight_bits
 from dstan.preprocessing.recipe import Recipe
 from dstan.preprocessing.strain import strain_magnitude
 from dstan.recognizers.contract import Fidelity, StreamName
@@ -105,6 +105,16 @@ class ELRCNTE(TwoStageRecognizer):
     def backbones(self) -> tuple[str, ...]:
         """One a stream."""
         return self.settings.network.seen
+
+    def given(self) -> dict[str, str]:
+        """Return the digest of the file of weights, where one is named.
+
+        Raises
+        ------
+        ConfigError
+            If the file is not there, or not of a VGG-16.
+        """
+        return given_weights(self.settings.network.weights)
 
     @property
     def first_training(self) -> TrainingSettings:

@@ -16,7 +16,7 @@ from dstan.config import setting
 from dstan.errors import ConfigError, ShapeError
 from dstan.networks.merta import SEEN, MERTANetwork, MERTANetworkSettings
 from dstan.networks.network import Network
-from dstan.networks.vgg import file_digest, read_vgg16
+from dstan.networks.vgg import file_digest, given_weights, read_vgg16
 from dstan.preprocessing.recipe import Recipe
 from dstan.preprocessing.strain import strain_magnitude
 from dstan.recognizers.contract import Fidelity, StreamName
@@ -91,6 +91,16 @@ class MERTA(TwoStageRecognizer):
         """Where the backbones begin: "from scratch" or "weights FILE"."""
         weights = self.settings.network.weights
         return f"weights {Path(weights).name}" if weights else "from scratch"
+
+    def given(self) -> dict[str, str]:
+        """Return the digest of the file of weights, where one is named.
+
+        Raises
+        ------
+        ConfigError
+            If the file is not there, or not of a VGG-16.
+        """
+        return given_weights(self.settings.network.weights)
 
     @property
     def first_training(self) -> TrainingSettings:
