@@ -68,7 +68,7 @@ def test_every_stream_shows_gradients_dead_channels_and_attention(page):
     assert sum("median gradient norm 2, then 0.33" in label for label in labels) == 2
     assert any("flow: median share of dead channels in blocks 1 to 5: 0%, 0%, 1%, 2%, 8%" in one for one in labels)
     assert any("appearance: mean temporal attention from 0.30 in frame 1 to 0.70 in frame 9" in one for one in labels)
-    assert "Spatial attention (0 to 1, third block): mean 0.48, deviation 0.07" in section(page, "stan-a")
+    assert "Spatial attention (0 to 1): mean 0.48, deviation 0.07" in section(page, "stan-a")
     assert "how they learned stands under those names" in section(page, "dstan")
     figures = sorted(path.stem for path in (page.parent / "stan-a" / "figures").iterdir())
     assert figures == ["confusion", "inner", "inside", "learning", "search", "subjects"]
@@ -137,3 +137,17 @@ def test_a_damaged_search_is_an_error(write_run, tmp_path):
     (run / "stan-a" / "search.json").write_text("{}")
     with pytest.raises(RunError, match=r"search\.json is damaged"):
         write_report(run)
+
+
+def test_where_classes_are_drawn_equally_often_guessing_gets_less(write_run, tmp_path):
+    run = write_run(tmp_path / "run", ("stmn-a",), epochs=2)
+    for file in run.glob("stmn-a/folds/*/fold.json"):
+        fold = json.loads(file.read_text(encoding="utf-8"))
+        fold["history"] = {name: [{**one, "accuracy": 0.3} for one in ones] for name, ones in fold["history"].items()}
+        file.write_text(json.dumps(fold), encoding="utf-8")
+    words_of_it = "next to nothing was learned there"
+    assert words_of_it in section(write_report(run), "stmn-a")
+    about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    about["methods"]["stmn-a"]["settings"]["training"]["balanced"] = True
+    (run / "run.json").write_text(json.dumps(about), encoding="utf-8")
+    assert words_of_it not in section(write_report(run), "stmn-a")

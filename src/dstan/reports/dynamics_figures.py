@@ -58,7 +58,7 @@ def _curves(panel: Axes, series: Sequence[Numbers], tone: str) -> None:
 def _axes(panel: Axes, title: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-    panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    panel.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     if title == "gradient norm":
         panel.set_yscale("log", nonpositive="mask")
         low, high = panel.get_ylim()

@@ -17,7 +17,7 @@ DEAD_TYPICAL = 0.10
 FLAT = 0.02
 """Temporal attention that varies by less, over the frames and between clips, chooses nothing."""
 NEAR_MAJORITY = 0.05
-"""Training accuracy that ends less than this above the share of the commonest class is next to nothing learned."""
+"""Training accuracy that ends less than this above what always answering one class gets is next to nothing learned."""
 STILL_FALLING = 0.03
 """A loss that falls by more than this share of its start in the last fifth of the epochs is not done."""
 EXPLODED = 100.0
@@ -34,7 +34,7 @@ def learning_remarks(fits: Sequence[Fit], majority: Mapping[str, float], seeds: 
     fits
         One for each fold and seed.
     majority
-        For each fold, the share of the commonest class among the clips learned from.
+        For each fold, the share of the commonest class among the clips learned from, as they were drawn.
     seeds
         How many seeds the run has.
     """
@@ -51,9 +51,9 @@ def learning_remarks(fits: Sequence[Fit], majority: Mapping[str, float], seeds: 
 
 
 _SENTENCES = {
-    "nothing": f"Training accuracy of {{which}} ends less than {NEAR_MAJORITY * 100:.0f} points above the share of the "
-    "commonest class: next to nothing was learned there, even of the people learned from. More epochs or another "
-    "learning rate come before any conclusion.",
+    "nothing": f"Training accuracy of {{which}} ends less than {NEAR_MAJORITY * 100:.0f} points above what "
+    "always answering one class gets: next to nothing was learned there, even of the people learned from. More epochs "
+    "or another learning rate come before any conclusion.",
     "falling": "The loss of {which} still falls at the end of training: more epochs may help. Let the people learned "
     "from decide (--set training.epochs=inner), not the scores on this page.",
     "exploded": f"The gradient norm of {{which}} once rose to more than {EXPLODED:.0f} times its median: the learning "
@@ -144,7 +144,7 @@ def spatial_words(fits: Sequence[Fit]) -> str | None:
         return None
     mean, deviation = np.median(np.array(found), axis=0)
     verdict = "it hardly tells one place from another" if deviation < FLAT else "it weighs some places above others"
-    return f"Spatial attention (0 to 1, third block): mean {mean:.2f}, deviation {deviation:.2f}: {verdict}."
+    return f"Spatial attention (0 to 1): mean {mean:.2f}, deviation {deviation:.2f}: {verdict}."
 
 
 def restart_warning(method: str, fits: Mapping[str, Sequence[Fit]], seeds: int) -> str | None:

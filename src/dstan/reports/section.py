@@ -9,6 +9,7 @@ from typing import Any
 from dstan import metrics
 from dstan.evaluation import Result
 from dstan.evaluation.standing import Standing
+from dstan.recognizers.two_stage import SECOND
 from dstan.reports import remarks, tables
 from dstan.reports.choice_figures import inner_figure, search_figure
 from dstan.reports.chosen import chosen_words
@@ -91,6 +92,7 @@ class Section:
             "restarts": self._restarts(),
             "fits": sum(map(len, self._joined_fits.values())),
             "has_norm": any(fit.gradient_norm for fits in self.fits.values() for fit in fits),
+            "in_stages": SECOND in self.fits,
             "inside_words": remarks.inside_words([fit for fits in self.fits.values() for fit in fits]),
             "remarks": self._remarks(),
             "inner_words": self._each(remarks.inner_words),
@@ -126,9 +128,16 @@ class Section:
         found = [
             self._of(network, sentence)
             for network, fits in self.fits.items()
-            for sentence in remarks.learning_remarks(fits, majority, self._seeds)
+            for sentence in remarks.learning_remarks(fits, self._guessed(network, majority), self._seeds)
         ]
         return found + self._each(remarks.spatial_words)
+
+    def _guessed(self, network: str, majority: Mapping[str, float]) -> Mapping[str, float]:
+        """Return for each fold what always answering one class gets in training, where classes may be drawn alike."""
+        first = "fine_tuning" if self.settings.get("network", {}).get("weights") else "first"
+        group = first if SECOND in self.fits and network != SECOND else "training"
+        balanced = self.settings.get(group, {}).get("balanced", False)
+        return dict.fromkeys(majority, 1 / len(self.result.classes)) if balanced else majority
 
     def _each(self, words: Any) -> list[str]:
         """Return what a function of a network's fits says of each network."""
@@ -136,7 +145,7 @@ class Section:
         return [self._of(network, sentence) for network, sentence in said.items() if sentence]
 
     def _of(self, network: str, sentence: str) -> str:
-        return f"{network.capitalize()}: {sentence[0].lower()}{sentence[1:]}" if len(self.fits) > 1 else sentence
+        return f"“{network}”: {sentence[0].lower()}{sentence[1:]}" if len(self.fits) > 1 else sentence
 
     def warnings(self) -> list[str]:
         """Return what a reader of the whole page should be warned of."""
