@@ -12,7 +12,7 @@ from dstan.clips import ClipSet, PreparedClip
 from dstan.errors import ConfigError
 from dstan.evaluation.folds import FoldTask
 from dstan.evaluation.information import describe
-from dstan.evaluation.plan import check_name, planned, run_all, workers_for
+from dstan.evaluation.plan import check_method, planned, run_all, workers_for
 from dstan.evaluation.results import Result, collect
 from dstan.recognizers import Recognizer
 
@@ -129,7 +129,7 @@ def _by_name(recognizers: Sequence[Recognizer]) -> tuple[dict[str, Recognizer], 
     for recognizer in recognizers:
         if recognizer.name in methods:
             raise ConfigError("two methods have this name", where=recognizer.name, hint="Evaluate them in two runs")
-        check_name(recognizer)
+        check_method(recognizer)
         methods[recognizer.name] = recognizer
     if not methods:
         raise ConfigError("there is no method to evaluate", hint="Name at least one: dstan methods")
