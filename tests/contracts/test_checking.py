@@ -203,5 +203,11 @@ def test_a_bad_clip_must_be_refused_in_the_words_of_the_specimen() -> None:
         check_recognizer(Honest, specimen)
 
 
+@pytest.mark.parametrize("make", [Honest(), lambda: Honest(1, 2), Recognizer])  # type: ignore[call-arg]
+def test_what_cannot_be_made_is_told_how(make: Any) -> None:
+    with pytest.raises(ContractError, match=r"it cannot be made: .* super\(\).__init__\(NAME, settings\)"):
+        Trial(make)
+
+
 def test_a_method_that_looks_at_nothing_passes_too() -> None:
     check_recognizer(Majority)

@@ -50,13 +50,16 @@ def _tuned(name: str, clips: list[PreparedClip], out: Path) -> object:
     return tune(_make(name), grid, clips, parts=parts, out=out, **HOW)
 
 
+def _ways(name: str) -> list[Evaluate]:
+    """Return how a method is evaluated: one without epochs has none to choose, nor one without an SVM its weights."""
+    if _learns_by_epochs(name):
+        return [_fixed, _inner, _tuned]
+    return [_fixed, _tuned] if name in HANDCRAFTED else [_fixed]
+
+
 HANDCRAFTED = tuple(name for name in METHODS if "svm" in make(name).settings.to_dict())
 COMPARED = tuple(name for name in METHODS if not name.startswith(("dstan", "stan", "stmn", "majority")))
-EVERY_WAY = [
-    pytest.param(name, way, id=f"{name}-{way.__name__.strip('_')}")
-    for name in METHODS
-    for way in ((_fixed, _tuned) if name in HANDCRAFTED else (_fixed, _inner, _tuned))
-]
+EVERY_WAY = [pytest.param(name, way, id=f"{name}-{way.__name__.strip('_')}") for name in METHODS for way in _ways(name)]
 CHOOSING_WAYS = [one for one in EVERY_WAY if one.values[1] is not _fixed]
 """With nothing to choose, garbage in place of people is among what every recogniser is checked for."""
 every_method_and_way = pytest.mark.parametrize(("name", "way"), EVERY_WAY)

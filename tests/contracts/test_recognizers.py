@@ -10,7 +10,7 @@ from specimens import CLASSES, draw, make, trial
 from dstan._engine import single_thread
 from dstan.checking import CHECKS, Check
 from dstan.evaluation import evaluate
-from dstan.recognizers import LEAVES, METHODS, PAPER_TRACK, load_model, recognizer, save_model
+from dstan.recognizers import LEAVES, METHODS, PAPER_TRACK, Fidelity, load_model, recognizer, save_model
 
 EVERY = sorted({**METHODS, **PAPER_TRACK})
 every_method = pytest.mark.parametrize("name", EVERY)
@@ -34,6 +34,7 @@ def test_registry_and_recogniser_agree_on_the_name(name: str) -> None:
     made = make(name)
     assert made.name == name
     assert made.description
+    assert made.fidelity in Fidelity
     assert set(made.streams) <= {"appearance", "flow"}
     assert made.recipe == made.settings.recipe
     assert recognizer(name, made.settings.to_dict()).settings == made.settings

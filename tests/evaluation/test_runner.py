@@ -233,6 +233,12 @@ def test_clips_that_cannot_be_evaluated() -> None:
         evaluate(Nearest(), [*clips, clips[0]], workers=0)
 
 
+@pytest.mark.parametrize("given", ["majority", ["majority"], Majority, [Majority()._infer]])
+def test_what_is_no_recogniser_is_told_how_to_make_one(given: object) -> None:
+    with pytest.raises(ConfigError, match=r"is not a recogniser.*by calling it"):
+        evaluate(given, make_clips(), workers=0)  # type: ignore[call-overload]
+
+
 def test_options_that_make_no_sense() -> None:
     with pytest.raises(ConfigError, match="seeds must be 1 or more"):
         evaluate(Nearest(), make_clips(), seeds=0)

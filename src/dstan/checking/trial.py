@@ -32,7 +32,15 @@ class Trial:
     def __init__(self, make: Maker, specimen: Specimen | None = None) -> None:
         self.maker = make
         self.specimen = specimen or Specimen()
-        self.name = make().name
+        try:
+            self.name = make().name
+        except (TypeError, AttributeError) as error:
+            raise ContractError(
+                f"it cannot be made: {error}",
+                where=getattr(make, "__name__", repr(make)),
+                hint="Give a class, or a function, that takes all settings or none: def __init__(self, "
+                "settings=MySettings()), with super().__init__(NAME, settings) in it",
+            ) from error
 
     def make(self, **settings: Any) -> Recognizer:
         """Make it, unfitted; ``settings`` replace whole groups of the specimen's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -95,7 +95,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         If ``out`` belongs to other settings (the message names the first difference), or some folds failed; the
         other folds are finished and kept all the same.
     """
-    methods, components = _by_name([recognizers] if isinstance(recognizers, Recognizer) else recognizers)
+    methods, components = _by_name(_listed(recognizers))
     everyone = components | methods
     with planned(
         clips,
@@ -121,6 +121,19 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     return (
         results[recognizers.name] if isinstance(recognizers, Recognizer) else {name: results[name] for name in methods}
     )
+
+
+def _listed(recognizers: Any) -> list[Recognizer]:
+    """Return one or several as a list, after a look at whether they are recognisers."""
+    several = isinstance(recognizers, Iterable) and not isinstance(recognizers, str)
+    listed = list(recognizers) if several else [recognizers]
+    for one in listed:
+        if not isinstance(one, Recognizer):
+            raise ConfigError(
+                f"{one!r} is not a recogniser",
+                hint="Make one: of a class by calling it, of a name by dstan.recognizers.recognizer(NAME)",
+            )
+    return listed
 
 
 def _by_name(recognizers: Sequence[Recognizer]) -> tuple[dict[str, Recognizer], dict[str, Recognizer]]:

@@ -154,7 +154,11 @@ def recognizer(name: str, settings: Mapping[str, Any] | None = None) -> Recogniz
     ConfigError
         If a setting is unknown or out of range.
     """
-    make = LEAVES.get(name) or look_up("method", name, {**METHODS, **PAPER_TRACK})
+    try:
+        make = LEAVES.get(name) or look_up("method", name, {**METHODS, **PAPER_TRACK})
+    except UnknownNameError as error:
+        error.hint = f"{error.hint}. One of your own is evaluated from Python: docs/own-method.md"
+        raise
     made = make()
     return make(made.settings.replaced(settings)) if settings else made
 
