@@ -16,10 +16,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dstan.config import Settings, setting
-from dstan.networks.network import Backbone, Output, TwoStageNetwork, in_float32
+from dstan.config import setting
+from dstan.networks.network import Backbone, Output, in_float32
 from dstan.networks.scaling import Kind, Scaling
-from dstan.networks.vgg import FC, SIDE, VGG16, Picture, SlimVGG, ThreeChannels, vgg16_convolutions
+from dstan.networks.vgg import (
+    FC,
+    SIDE,
+    VGG16,
+    Picture,
+    SlimVGG,
+    ThreeChannels,
+    VGGNetwork,
+    VGGSettings,
+    vgg16_convolutions,
+)
 
 STREAMS: Mapping[Picture, tuple[int, ...]] = {"flow": (0, 1, 2), "strain": (3,), "grey": (4,)}
 """The channels of a step that each stream looks at: u, v and their length; strain; grey value."""
@@ -28,14 +38,9 @@ KINDS: tuple[Kind, ...] = ("motion", "motion", "motion", "motion", "grey")
 
 
 @dataclass(frozen=True)
-class ELRCNNetworkSettings(Settings):
+class ELRCNNetworkSettings(VGGSettings):
     """Sizes of the network, and where its weights begin."""
 
-    weights: str = setting(
-        "",
-        "A local file: torchvision's state dictionary of VGG-16, or VGG-Face in that form; where empty, a small VGG "
-        "learns from scratch.",
-    )
     streams: int = setting(2, "2: flow and strain, of which the published table is; 3: the frames, too.", low=2, high=3)
     widths: tuple[int, int, int, int, int] = setting(
         (16, 32, 64, 128, 128), "Channels of the five convolutions of a stream from scratch.", low=1, high=4096
@@ -112,7 +117,7 @@ class VGG16Stream(Backbone):
             module.load_state_dict({name: weights[f"{part}.{name}"] for name in module.state_dict()})
 
 
-class ELRCN(TwoStageNetwork):
+class ELRCN(VGGNetwork):
     """One VGG a stream, an LSTM over what they see, two fully connected layers.
 
     With flow and strain, T steps and C classes:
@@ -154,6 +159,18 @@ class ELRCN(TwoStageNetwork):
         self.hidden = nn.Linear(settings.lstm_width, settings.hidden)
         self.head = nn.Linear(settings.hidden, n_classes)
         self.sigmoid = settings.sigmoid
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin all streams, which are VGG-16s, with the same weights.
+
+        Parameters
+        ----------
+        weights
+            As :func:`dstan.networks.vgg.read_vgg16` returns them.
+        """
+        for stream in self.backbones.values():
+            assert isinstance(stream, VGG16Stream)
+            stream.load(weights)
 
     def follow(self, seen: Float[Tensor, "b t f 1 1"]) -> Output:
         """Classify clips by what was seen of their steps.

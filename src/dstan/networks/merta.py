@@ -19,11 +19,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dstan.config import Settings, setting
+from dstan.config import setting
 from dstan.errors import ConfigError
-from dstan.networks.network import Backbone, Output, TwoStageNetwork, in_float32
+from dstan.networks.network import Backbone, Output, in_float32
 from dstan.networks.scaling import Kind, Scaling
-from dstan.networks.vgg import VGG16, Picture, SlimVGG, ThreeChannels, vgg16_convolutions
+from dstan.networks.vgg import VGG16, Picture, SlimVGG, ThreeChannels, VGGNetwork, VGGSettings, vgg16_convolutions
 
 SEEN: Mapping[str, tuple[Picture, tuple[int, ...]]] = {
     "static": ("grey", (0,)),
@@ -40,14 +40,9 @@ FROZEN_LAYERS = 17
 
 
 @dataclass(frozen=True)
-class MERTANetworkSettings(Settings):
+class MERTANetworkSettings(VGGSettings):
     """Sizes of the network, where its weights begin, and which attentions are there."""
 
-    weights: str = setting(
-        "",
-        "A local file: torchvision's state dictionary of VGG-16, for backbones of 13 convolutions; where empty, small "
-        "backbones learn from scratch.",
-    )
     widths: tuple[int, int, int, int, int] = setting(
         (16, 32, 64, 128, 128), "Channels of the five convolutions of a backbone from scratch.", low=1, high=4096
     )
@@ -181,7 +176,7 @@ class VGG16Backbone(Backbone):
         own.load_state_dict({name: weights[f"features.{name}"] for name in own.state_dict()})
 
 
-class MERTANetwork(TwoStageNetwork):
+class MERTANetwork(VGGNetwork):
     """Three backbones, three attentions, one LSTM.
 
     With ``c`` channels of a backbone's maps (128 from scratch, 512 of VGG-16) and five classes:

@@ -34,7 +34,9 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -43,8 +45,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from dstan.config import Settings, setting
 from dstan.errors import ConfigError
 from dstan.networks.blocks import Block
+from dstan.networks.network import TwoStageNetwork
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Channels of the 13 convolutions, in the five groups between which is a pooling."""
@@ -165,6 +169,31 @@ class ThreeChannels(nn.Module):
         """Return the standardised image, in float32: bfloat16 tells only whole numbers apart above 128."""
         picture = picture_of(x.float(), self.kind).expand(-1, 3, -1, -1)
         return (picture / 255.0 - self.mean) / self.scale
+
+
+@dataclass(frozen=True)
+class VGGSettings(Settings):
+    """What the settings of every network hold that sees with VGGs."""
+
+    weights: str = setting(
+        "",
+        "A local file: torchvision's state dictionary of VGG-16, or VGG-Face in that form; where empty, small VGGs "
+        "learn from scratch.",
+    )
+
+
+class VGGNetwork(TwoStageNetwork):
+    """A network whose backbones are VGG-16s where weights are given."""
+
+    @abstractmethod
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin all backbones, which are VGG-16s, with the same weights.
+
+        Parameters
+        ----------
+        weights
+            As :func:`read_vgg16` returns them.
+        """
 
 
 def read_vgg16(path: Path) -> dict[str, Tensor]:

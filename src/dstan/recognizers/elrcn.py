@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -14,15 +13,14 @@ from torch import Tensor
 
 from dstan.clips import PreparedClip
 from dstan.config import setting
-from dstan.errors import ConfigError, ShapeError
-from dstan.networks.elrcn import ELRCN, STREAMS, ELRCNNetworkSettings, VGG16Stream
-from dstan.networks.network import Network
-from dstan.networks.vgg import file_digest, given_weights, read_vgg16, through_eight_bits
+from dstan.errors import ShapeError
+from dstan.networks.elrcn import ELRCN, STREAMS, ELRCNNetworkSettings
+from dstan.networks.vgg import through_eight_bits
 from dstan.preprocessing.recipe import Recipe
 from dstan.preprocessing.strain import strain_magnitude
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.network import Shape
-from dstan.recognizers.two_stage import TwoStageRecognizer, TwoStageSettings
+from dstan.recognizers.pretrained import PretrainedRecognizer, PretrainedSettings
 from dstan.training import TrainingSettings
 
 EPOCHS = (5, 10, 20)
@@ -30,15 +28,10 @@ EPOCHS = (5, 10, 20)
 
 
 @dataclass(frozen=True)
-class ELRCNSettings(TwoStageSettings):
+class ELRCNSettings(PretrainedSettings):
     """All settings of ELRCN-TE."""
 
     network: ELRCNNetworkSettings = setting(ELRCNNetworkSettings(), "The network.")
-    fine_tuning: TrainingSettings = setting(
-        TrainingSettings(epochs=10, inner_epochs=EPOCHS, learning_rate=1e-5),
-        "Training of the first stage where network.weights are given, in place of the group first: fc6, fc7 and a "
-        "last layer on single steps.",
-    )
     diff: str = setting("central", "Differences in the strain.", choices=("central", "backward"))
     quantize: bool = setting(
         False,
@@ -46,16 +39,8 @@ class ELRCNSettings(TwoStageSettings):
         "below 1/32 pixel is lost.",
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.fine_tuning.augmentation.is_on:
-            raise ConfigError(
-                "fine-tuning learns from what fixed convolutions have seen, which cannot be augmented any more",
-                hint="Leave fine_tuning.augmentation as it is",
-            )
 
-
-class ELRCNTE(TwoStageRecognizer):
+class ELRCNTE(PretrainedRecognizer):
     """Features of flow and strain side by side, step by step, and an LSTM: ELRCN with temporal enrichment [1]_.
 
     Layers are those of the authors' code; three things there are not taken over. Their first stage stops as soon as
@@ -91,12 +76,6 @@ class ELRCNTE(TwoStageRecognizer):
         return ("appearance", "flow") if "grey" in self.settings.network.seen else ("flow",)
 
     @property
-    def weights(self) -> str:
-        """Where the VGGs begin: "from scratch" or "weights FILE"."""
-        weights = self.settings.network.weights
-        return f"weights {Path(weights).name}" if weights else "from scratch"
-
-    @property
     def mirrored_signs(self) -> tuple[float, ...]:
         """Those of u, v, their length, strain and, with three streams, grey."""
         return (-1.0, 1.0, 1.0, 1.0, 1.0)[: sum(len(STREAMS[kind]) for kind in self.settings.network.seen)]
@@ -105,21 +84,6 @@ class ELRCNTE(TwoStageRecognizer):
     def backbones(self) -> tuple[str, ...]:
         """One a stream."""
         return self.settings.network.seen
-
-    def given(self) -> dict[str, str]:
-        """Return the digest of the file of weights, where one is named.
-
-        Raises
-        ------
-        ConfigError
-            If the file is not there, or not of a VGG-16.
-        """
-        return given_weights(self.settings.network.weights)
-
-    @property
-    def first_training(self) -> TrainingSettings:
-        """How the first stage is trained: fine-tuned where weights are given."""
-        return self.settings.fine_tuning if self.settings.network.weights else self.settings.first
 
     def build(self, n_classes: int, shape: Shape) -> ELRCN:
         """Return the network, its weights drawn from torch's generator.
@@ -132,28 +96,6 @@ class ELRCNTE(TwoStageRecognizer):
             Of a clip as :meth:`tensor` returns it.
         """
         return ELRCN(n_classes, shape[2:], self.settings.network)
-
-    def initialise(self, network: Network) -> None:
-        """Put the weights of the file, where one is named, in place of drawn ones, and note its digest.
-
-        Parameters
-        ----------
-        network
-            Just built.
-
-        Raises
-        ------
-        ConfigError
-            If the file is not there, or not of a VGG-16.
-        """
-        if not self.settings.network.weights:
-            return
-        path = Path(self.settings.network.weights)
-        weights = read_vgg16(path)
-        for stream in network.modules():
-            if isinstance(stream, VGG16Stream):
-                stream.load(weights)
-        self.trained_["weights"] = {"file": path.name, "sha256": file_digest(path)}
 
     def tensor(self, clip: PreparedClip) -> Float32[Tensor, "t c h w"]:
         """Return u, v, their length, strain and, with three streams, the frame in which each field of flow begins.
@@ -195,6 +137,7 @@ def _frames(clip: PreparedClip, flow: tuple[int, ...]) -> NDArray[np.float32]:
 COMMON = ELRCNSettings(
     recipe=Recipe(size=112, steps=9),
     first=TrainingSettings(epochs=10, inner_epochs=EPOCHS),
+    fine_tuning=TrainingSettings(epochs=10, inner_epochs=EPOCHS, learning_rate=1e-5),
     training=TrainingSettings(epochs=50),
 )
 PAPER = ELRCNSettings(

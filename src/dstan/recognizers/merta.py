@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,39 +12,24 @@ from torch import Tensor
 
 from dstan.clips import PreparedClip
 from dstan.config import setting
-from dstan.errors import ConfigError, ShapeError
+from dstan.errors import ShapeError
 from dstan.networks.merta import SEEN, MERTANetwork, MERTANetworkSettings
-from dstan.networks.network import Network
-from dstan.networks.vgg import file_digest, given_weights, read_vgg16
 from dstan.preprocessing.recipe import Recipe
 from dstan.preprocessing.strain import strain_magnitude
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.network import Shape
-from dstan.recognizers.two_stage import TwoStageRecognizer, TwoStageSettings
+from dstan.recognizers.pretrained import PretrainedRecognizer, PretrainedSettings
 from dstan.training import AugmentationSettings, TrainingSettings
 
 
 @dataclass(frozen=True)
-class MERTASettings(TwoStageSettings):
+class MERTASettings(PretrainedSettings):
     """All settings of MERTA."""
 
     network: MERTANetworkSettings = setting(MERTANetworkSettings(), "The network.")
-    fine_tuning: TrainingSettings = setting(
-        TrainingSettings(epochs=10, learning_rate=1e-4, weight_decay=1e-4, class_weights=True),
-        "Training of the first stage where network.weights are given, in place of the group first: conv4, conv5 and a "
-        "last layer on single steps.",
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.fine_tuning.augmentation.is_on:
-            raise ConfigError(
-                "fine-tuning learns from what fixed convolutions have seen, which cannot be augmented any more",
-                hint="Leave fine_tuning.augmentation as it is",
-            )
 
 
-class MERTA(TwoStageRecognizer):
+class MERTA(PretrainedRecognizer):
     """Three backbones with an attention each, and an LSTM: after MERTA [1]_.
 
     A re-interpretation: the abstract names three VGGNets, still and moving information, three kinds of attention that
@@ -86,27 +70,6 @@ class MERTA(TwoStageRecognizer):
         """One for the frames, one for the flow and one for its strain."""
         return tuple(SEEN)
 
-    @property
-    def weights(self) -> str:
-        """Where the backbones begin: "from scratch" or "weights FILE"."""
-        weights = self.settings.network.weights
-        return f"weights {Path(weights).name}" if weights else "from scratch"
-
-    def given(self) -> dict[str, str]:
-        """Return the digest of the file of weights, where one is named.
-
-        Raises
-        ------
-        ConfigError
-            If the file is not there, or not of a VGG-16.
-        """
-        return given_weights(self.settings.network.weights)
-
-    @property
-    def first_training(self) -> TrainingSettings:
-        """How the first stage is trained: fine-tuned where weights are given."""
-        return self.settings.fine_tuning if self.settings.network.weights else self.settings.first
-
     def build(self, n_classes: int, shape: Shape) -> MERTANetwork:
         """Return the network, its weights drawn from torch's generator.
 
@@ -118,25 +81,6 @@ class MERTA(TwoStageRecognizer):
             Of a clip as :meth:`tensor` returns it.
         """
         return MERTANetwork(n_classes, shape[2:], self.settings.network)
-
-    def initialise(self, network: Network) -> None:
-        """Put the weights of the file, where one is named, in place of drawn ones, and note its digest.
-
-        Parameters
-        ----------
-        network
-            Just built.
-
-        Raises
-        ------
-        ConfigError
-            If the file is not there, or not of a VGG-16.
-        """
-        if self.settings.network.weights:
-            assert isinstance(network, MERTANetwork)
-            path = Path(self.settings.network.weights)
-            network.load(read_vgg16(path))
-            self.trained_["weights"] = {"file": path.name, "sha256": file_digest(path)}
 
     def tensor(self, clip: PreparedClip) -> Float32[Tensor, "t 5 h w"]:
         """Return grey, u, v, the length of (u, v), and strain of each step.
@@ -171,5 +115,6 @@ COMMON = MERTASettings(
         class_weights=True,
         augmentation=AugmentationSettings(mirror=True, shift=0.05, rotation=5.0),
     ),
+    fine_tuning=TrainingSettings(epochs=10, learning_rate=1e-4, weight_decay=1e-4, class_weights=True),
     training=TrainingSettings(epochs=40, batch_size=8, learning_rate=1e-4, weight_decay=1e-4, class_weights=True),
 )
