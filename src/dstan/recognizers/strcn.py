@@ -84,10 +84,11 @@ class STRCN(NetworkRecognizer):
     Choices: flow is Farneback's at 224 x 184 with 128 maps, and in the paper track TV-L1 at 300 x 245 with 512, where
     the authors had Classic+NL. Weights are drawn as usual, without a rate of its own for the first convolution. The
     alpha of the focal loss is the inverse frequency of a class. The authors trained on clips magnified by 5 to 12 and
-    tested at 8: here all are magnified by 8, and flow is made stronger and weaker by chance instead. The authors' code
-    searches the apex in a part of the clip and forgets where that part begins, gives all training clips of a subject
-    the label of the last, draws its folds over clips, and counts classes of the test part only; here the apex is the
-    recipe's, a clip keeps its label, folds are subjects, and classes are the task's.
+    tested at 8: here all are magnified by 8, and flow is made stronger and weaker by chance instead. Their rate falls
+    by a fifth an epoch; here it follows a cosine. Their code searches the apex in a part of the clip and forgets where
+    that part begins, gives all training clips of a subject the label of the last, draws its folds over clips, and
+    counts classes of the test part only; here the apex is the recipe's, a clip keeps its label, folds are subjects,
+    and classes are the task's.
 
     Parameters
     ----------
