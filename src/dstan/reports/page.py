@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from dstan import _atomic
 from dstan.evaluation import Result, Run, load_run
 from dstan.evaluation.standing import MEANINGS, RANKING, WEIGHTS, Standing, published_name
 from dstan.evaluation.statistics import difference, resampled
+from dstan.recognizers import PAPER_TRACK, recognizer
 from dstan.reports import tables
 from dstan.reports.appendix import PROTOCOLS, about_input, by_sentence, flat, left_out, settings
 from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, verdict
@@ -194,6 +196,7 @@ class Report:
             "rows": [*self.rows, self.baseline_row],
             "ranked": [*self.ranked, self.baseline_row],
             "published": self.published,
+            "changed": _changed(self.info["methods"]),
             "ranking": RANKING,
             "fidelity": MEANINGS if any(row.fidelity for row in self.rows) else {},
             "weights": WEIGHTS if any(row.weights for row in self.rows) else "",
@@ -314,6 +317,13 @@ def _as_printed(value: float | None) -> str:
 
 def _first_seed(result: Result) -> Any:
     return result.predictions[result.predictions["seed"] == result.predictions["seed"].min()]
+
+
+def _changed(methods: Mapping[str, Any]) -> str:
+    """Name the methods of the paper track that ran with other settings than those published for them."""
+    here = {name: about["settings"] for name, about in methods.items() if name in PAPER_TRACK}
+    there = {name: json.loads(json.dumps(recognizer(name).settings.to_dict())) for name in here}
+    return ", ".join(name for name in here if here[name] != there[name])
 
 
 def _majority(result: Result, counts: Mapping[str, int]) -> Result:
