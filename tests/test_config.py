@@ -43,7 +43,7 @@ def test_integer_for_float_and_list_for_tuple_are_accepted() -> None:
     [
         ({"iner": {}}, "inner"),
         ({"inner": {"sise": 3}}, "Did you mean inner.size"),
-        ({"inner": {"size": 8}}, "at least 32"),
+        ({"inner": {"size": 8}}, "inner: size must be at least 32"),
         ({"inner": {"size": True}}, "size must be"),
         ({"inner": {"kind": "sofd"}}, "Choose one of: soft"),
         ({"inner": {"rate": "fast"}}, "rate must be float"),

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dstan._registry import nearest_first
-from dstan.errors import ConfigError
+from dstan.errors import ConfigError, naming
 
 
 def setting(
@@ -96,7 +96,8 @@ class Settings:
                     raise ConfigError(f"{path} is a group of settings, not a value", hint=f"Set {path}.NAME instead")
                 value = current.replaced(value, where=f"{path}.")
             changes[key] = value
-        return dataclasses.replace(self, **changes)
+        with naming(where.rstrip(".")):
+            return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dictionaries of plain values; tuples become lists."""

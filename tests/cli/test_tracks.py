@@ -77,7 +77,7 @@ def test_every_handcrafted_method_has_both_tracks_and_its_settings_can_be_printe
 def test_both_tracks_are_evaluated_and_those_not_ranked_come_last(evaluate: Run, home: Path) -> None:
     done = evaluate("lbp-top", "majority", "--track", "both", "--set", "svm.C=[1]", "--out", "both")
     assert done.exit_code == 0, done.output
-    assert "svm is of lbp-top, lbp-top-paper only; the others have no such settings" in done.stderr
+    assert "settings of [svm] count for lbp-top, lbp-top-paper; the other methods have none" in done.stderr
     assert "lbp-top-paper: what is set here takes the place of what was published" in done.stderr
     lines = [line.strip() for line in done.stdout.splitlines()]
     names = [line.split()[0] for line in lines if line.startswith(("lbp-top", "majority"))]

@@ -193,7 +193,7 @@ def recognizers(methods: Sequence[str], overrides: Mapping[str, Any], track: str
     make_methods(methods, {})  # a name that is not known is said first
     made = make_methods(on_track(methods, track), overrides)
     for group, names in settings_of_some(made, overrides).items():
-        output.note(f"{group} is of {', '.join(names)} only; the others have no such settings")
+        output.note(f"settings of [{group}] count for {', '.join(names)}; the other methods have none")
     changed = [one.name for one in made if one.track == "paper" and one.settings != recognizer(one.name).settings]
     if changed:
         output.note(f"{', '.join(changed)}: what is set here takes the place of what was published")
