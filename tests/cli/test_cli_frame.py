@@ -43,7 +43,7 @@ def test_help_lists_every_command() -> None:
     [
         (["config", "dstam"], 2, ["error: no method is called 'dstam'", "hint: Did you mean 'dstan'?"]),
         (["config", "dstan", "--set", "traning.epochs=1"], 2, ["no setting 'traning'", "Did you mean training?"]),
-        (["config", "dstan", "--set", "training.epochs=0"], 2, ["error: epochs must be 1 to"]),
+        (["config", "dstan", "--set", "training.epochs=0"], 2, ["error: training: epochs must be 1 to"]),
         (["config", "dstan", "--config", "nowhere.toml"], 2, ["nowhere.toml: cannot be read"]),
         (["bench", "everything"], 2, ["no bench is called 'everything'"]),
         (["check", "casmeII", "--root", "."], 2, ["no corpus is called 'casmeII'", "Did you mean"]),

@@ -128,7 +128,7 @@ def test_sixteen_words_that_are_the_patterns_themselves_give_lbp_top(seed: int, 
 def test_contrast_and_brightness_do_not_matter(seed: int, contrast: float, brightness: int) -> None:
     frames = clip_of(seed)
     one, other = stclqp_codes(frames), stclqp_codes(contrast * frames + brightness)
-    assert (one != other).mean() < 2e-3  # only what lies within the tolerance of grey levels
+    assert (one != other).mean() < 5e-3  # only what lies within the tolerance of grey levels
 
 
 def test_a_constant_clip_has_all_bits_of_sign_and_magnitude_and_no_orientation() -> None:
