@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -234,16 +235,16 @@ class NetworkRecognizer(Recognizer):
 
     def _data(self, clips: Sequence[PreparedClip], labels: Tensor) -> TrainingData:
         """Return all views of all clips, clip by clip."""
-        views = len(self.views(clips[0]))
-        tensors = (_checked(clip, view) for clip in clips for view in self._views(clip))
-        data = TrainingData.stack(tensors, labels.repeat_interleave(views), self.mirrored_signs)
+        first = self._views(clips[0])
+        tensors = chain(first, chain.from_iterable(map(self._views, clips[1:])))
+        data = TrainingData.stack(tensors, labels.repeat_interleave(len(first)), self.mirrored_signs)
         t, h, w, c = data.inputs.shape[1:]
         self.shape = (t, c, h, w)
         return data
 
     def _views(self, clip: PreparedClip) -> Sequence[Float32[Tensor, "t c h w"]]:
         with naming(clip.clip):
-            return self.views(clip)
+            return [_checked(view) for view in self.views(clip)]
 
     def _train(
         self,
@@ -365,13 +366,12 @@ def most_epochs(training: TrainingSettings) -> int:
     return (training.inner_parts + 1) * max(training.inner_epochs)
 
 
-def _checked(clip: PreparedClip, tensor: Float32[Tensor, "t c h w"]) -> Float32[Tensor, "t c h w"]:
+def _checked(tensor: Float32[Tensor, "t c h w"]) -> Float32[Tensor, "t c h w"]:
     """Return what the network sees, after a look at whether half precision holds it."""
     peak = float(tensor.abs().amax())
     if not peak <= LARGEST:
         raise ShapeError(
             f"what the network sees of it reaches {peak:,.0f}, and training holds at most {LARGEST:,.0f}",
-            where=clip.clip,
             hint="Look at how the clip was prepared, and at factors in the settings",
         )
     return tensor
