@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -292,8 +293,7 @@ class NetworkRecognizer(Recognizer):
         return network
 
     def _drawn(self, n_classes: int, shape: Shape, seed: int) -> Network:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawing(seed):
             return self.build(n_classes, shape)
 
     def _infer(self, clips: Sequence[PreparedClip]) -> Inference:
@@ -351,6 +351,20 @@ class NetworkRecognizer(Recognizer):
 
 def _sides(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
+
+
+@contextmanager
+def drawing(seed: int) -> Iterator[None]:
+    """Let a seed decide the weights that are drawn inside, and leave torch's generator as it was.
+
+    Parameters
+    ----------
+    seed
+        Zero or more.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def most_epochs(training: TrainingSettings) -> int:

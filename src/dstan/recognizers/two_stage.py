@@ -16,7 +16,7 @@ from dstan.config import setting
 from dstan.errors import ConfigError
 from dstan.networks.network import Backbone, Follower, Network, StepClassifier, TwoStageNetwork
 from dstan.recognizers.contract import OnEpoch
-from dstan.recognizers.network import NetworkRecognizer, NetworkSettings, Shape, Stage, most_epochs
+from dstan.recognizers.network import NetworkRecognizer, NetworkSettings, Shape, Stage, drawing, most_epochs
 from dstan.training import MakeObjective, TrainingData, TrainingSettings, class_objective, steady
 from dstan.training.memory import memory_of_a_fit
 
@@ -169,7 +169,8 @@ class TwoStageRecognizer(NetworkRecognizer):
             if _backbone(mine, name).is_partly_frozen:
                 self._check_augmentation(name)
                 seen = _passed(part, _given(mine, name), mine, device)
-            return _with_seed(own, lambda: mine.step_classifier(name, n_classes)), seen.steps()
+            with drawing(child_seed(own, "head")):
+                return mine.step_classifier(name, n_classes), seen.steps()
 
         people = [clips[clip].clip.person for clip in known for _ in range(t)]
         make, settings = self.first_objective(name, clips), self.first_training
@@ -207,12 +208,6 @@ def _given(network: TwoStageNetwork, name: str) -> Callable[[Tensor], Tensor]:
     if not backbone.is_partly_frozen:
         return lambda steps: steps
     return lambda steps: backbone.given(network.scaled(steps))
-
-
-def _with_seed(seed: int, make: Callable[[], StepClassifier]) -> StepClassifier:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(child_seed(seed, "head"))
-        return make()
 
 
 def _passed(data: TrainingData, see: Callable[[Tensor], Tensor], network: TwoStageNetwork, device: str) -> TrainingData:
