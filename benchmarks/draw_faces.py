@@ -17,7 +17,7 @@ from dstan.synthesis.action_units import ACTION_UNITS
 from dstan.synthesis.animation import Performance, portrait_of
 from dstan.synthesis.emotions import Expression
 from dstan.synthesis.eyes import EyePainter, Gaze
-from dstan.synthesis.motion import Phases, Timeline, draw_motion
+from dstan.synthesis.timeline import Phases, Timeline, draw_motion
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 MARGIN = 54

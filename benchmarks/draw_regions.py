@@ -21,7 +21,7 @@ from dstan.descriptors.regions import face_points, region_corners
 from dstan.synthesis.animation import Performance, portrait_of
 from dstan.synthesis.emotions import Expression
 from dstan.synthesis.eyes import EyePainter, Gaze
-from dstan.synthesis.motion import Phases, Timeline, draw_motion
+from dstan.synthesis.timeline import Phases, Timeline, draw_motion
 from dstan.synthesis.truth import true_landmarks
 
 IMAGE = Path(__file__).resolve().parent.parent / "docs" / "images" / "regions.png"

@@ -14,7 +14,7 @@ from dstan.preprocessing.pipeline import prepare_clip
 from dstan.preprocessing.recipe import Recipe
 from dstan.synthesis.animation import Performance, portrait_of
 from dstan.synthesis.emotions import Expression
-from dstan.synthesis.motion import Phases, Timeline, draw_motion
+from dstan.synthesis.timeline import Phases, Timeline, draw_motion
 from dstan.synthesis.truth import true_landmarks, write_truth
 from dstan.video import list_images
 

@@ -13,9 +13,9 @@ from dstan.synthesis.emotions import Expression
 from dstan.synthesis.eyes import EyePainter, Gaze
 from dstan.synthesis.identity import SHAPES, draw_identity
 from dstan.synthesis.mesh import mesh_points
-from dstan.synthesis.motion import Motion, Phases, Timeline, draw_motion
 from dstan.synthesis.portrait import Placement
 from dstan.synthesis.sensor import Sensor, encode
+from dstan.synthesis.timeline import Motion, Phases, Timeline, draw_motion
 from dstan.synthesis.truth import UPPER_LIDS, true_landmarks
 from dstan.synthesis.warp import STEP
 

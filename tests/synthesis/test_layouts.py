@@ -21,8 +21,8 @@ from dstan.synthesis import LAYOUTS, synthesize
 from dstan.synthesis.coding import code_events
 from dstan.synthesis.layouts import CodedEvent, Crop, Layout, PlannedVideo
 from dstan.synthesis.layouts.workbook import write_workbook
-from dstan.synthesis.motion import MACRO, MICRO
 from dstan.synthesis.plan import deal_emotions
+from dstan.synthesis.timeline import MACRO, MICRO
 
 FPS = 25.0
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from dstan.preprocessing._opencv import opencv
 from dstan.synthesis.eyes import EyePainter, Gaze
 from dstan.synthesis.identity import draw_identity
-from dstan.synthesis.motion import Motion
 from dstan.synthesis.portrait import Portrait, average_coordinates, draw_portrait
 from dstan.synthesis.sensor import Sensor
+from dstan.synthesis.timeline import Motion
 from dstan.synthesis.warp import FaceWarp, grid
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dstan._random import child_seed
 from dstan.synthesis.emotions import Expression, draw_expression
 from dstan.synthesis.layouts.layout import CodedEvent, Layout, PlannedVideo
-from dstan.synthesis.motion import Motion, Timeline, draw_motion, draw_timeline
+from dstan.synthesis.timeline import Motion, Timeline, draw_motion, draw_timeline
 
 
 def expressions_of(video: PlannedVideo, seed: int) -> list[Expression]:

@@ -20,7 +20,7 @@ from dstan.synthesis import damaged_files as files
 from dstan.synthesis import damaged_rows as rows
 from dstan.synthesis import damaged_tables as tables
 from dstan.synthesis.layouts import CodedEvent, Layout
-from dstan.synthesis.motion import MICRO
+from dstan.synthesis.timeline import MICRO
 
 Rows = Callable[[list[CodedEvent], int], None]
 """Changes the events before they are written, at a position."""

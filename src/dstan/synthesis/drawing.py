@@ -20,8 +20,8 @@ from dstan.preprocessing.alignment import fit_first_frames, transform, warp
 from dstan.synthesis.coding import motion_of
 from dstan.synthesis.fields import Array
 from dstan.synthesis.layouts import LAYOUTS, Crop, PlannedVideo
-from dstan.synthesis.motion import Motion
 from dstan.synthesis.sensor import encode
+from dstan.synthesis.timeline import Motion
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from dstan.preprocessing.landmarks import STABLE_POINTS
 from dstan.synthesis.emotions import Expression
 from dstan.synthesis.fields import Array, single
 from dstan.synthesis.mesh import mesh_points
-from dstan.synthesis.motion import Phases, Timeline, draw_motion
 from dstan.synthesis.sensor import Sensor
+from dstan.synthesis.timeline import Phases, Timeline, draw_motion
 from dstan.synthesis.warp import FaceWarp, grid
 
 

@@ -18,7 +18,7 @@ from dstan.preprocessing.apex import action_regions, estimate_apex, motion_signa
 from dstan.preprocessing.strain import strain_magnitude
 from dstan.synthesis.animation import Performance, portrait_of
 from dstan.synthesis.emotions import draw_expression
-from dstan.synthesis.motion import MICRO, draw_motion, draw_timeline
+from dstan.synthesis.timeline import MICRO, draw_motion, draw_timeline
 from dstan.synthesis.truth import true_landmarks
 
 EMOTIONS = ("happiness", "surprise", "disgust", "repression", "others")

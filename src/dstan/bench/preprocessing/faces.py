@@ -19,7 +19,7 @@ from dstan.preprocessing.alignment import fit_first_frames, warp
 from dstan.synthesis.animation import Performance, portrait_of
 from dstan.synthesis.eyes import EyePainter, Gaze
 from dstan.synthesis.fields import Array
-from dstan.synthesis.motion import Motion
+from dstan.synthesis.timeline import Motion
 from dstan.synthesis.truth import true_landmarks
 from dstan.synthesis.warp import STEP
 

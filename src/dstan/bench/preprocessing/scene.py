@@ -20,7 +20,7 @@ from dstan.preprocessing._opencv import opencv
 from dstan.synthesis.animation import Performance, portrait_of
 from dstan.synthesis.eyes import EyePainter, Gaze
 from dstan.synthesis.fields import Array
-from dstan.synthesis.motion import Motion, Phases
+from dstan.synthesis.timeline import Motion, Phases
 from dstan.synthesis.truth import true_landmarks
 
 WIDTH, HEIGHT, FPS = 640, 480, 200.0

@@ -20,8 +20,8 @@ import numpy as np
 from dstan._random import child_seed
 from dstan.synthesis.layouts.layout import CodedEvent, Layout, PlannedVideo
 from dstan.synthesis.layouts.workbook import Cell, write_workbook
-from dstan.synthesis.motion import MACRO, MICRO
 from dstan.synthesis.plan import deal_emotions, how_many
+from dstan.synthesis.timeline import MACRO, MICRO
 
 EMOTIONS = {"negative": 21, "others": 19, "surprise": 9, "positive": 8}
 """Micro-expressions of each class."""

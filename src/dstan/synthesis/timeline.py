@@ -1,4 +1,4 @@
-"""Time: when an expression comes and goes, and what else moves while it does."""
+"""When an expression comes and goes in a video, and what else moves while it does."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dstan.synthesis.emotions import Expression
-from dstan.synthesis.motion import MACRO, MICRO, Kind, Motion, Phases, Timeline, draw_motion, draw_timeline
+from dstan.synthesis.timeline import MACRO, MICRO, Kind, Motion, Phases, Timeline, draw_motion, draw_timeline
 
 FPS = 200.0
 EXPRESSION = Expression({12: (2.0, 1.0), 6: (0.5, 0.5)})
