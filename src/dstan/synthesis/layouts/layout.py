@@ -54,8 +54,8 @@ class PlannedVideo:
         after the last offset. The defaults are those of a clip cut at its onset and offset, give or take five frames at
         200 frames per second; a long video has its own. Each second costs fps images to draw.
     kinds
-        The kind of each event (:data:`~dstan.synthesis.timeline.MICRO`, :data:`~dstan.synthesis.timeline.MACRO` or one's
-        own); none for micro-expressions throughout.
+        The kind of each event (:data:`~dstan.synthesis.timeline.MICRO`, :data:`~dstan.synthesis.timeline.MACRO` or
+        one's own); none for micro-expressions throughout.
     size
         Width and height in pixels; None for the layout's. ``--size`` overrules it.
     """
