@@ -1,6 +1,9 @@
-"""The image that shallow nets look at: flow from onset to apex and its strain, small and square."""
+"""Methods that look at one image: flow from onset to apex and its strain, small and square."""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,9 +14,39 @@ from torch.nn import functional
 from dstan.clips import PreparedClip
 from dstan.errors import ShapeError
 from dstan.preprocessing.strain import strain_magnitude
+from dstan.recognizers.contract import StreamName
+from dstan.recognizers.network import NetworkRecognizer
 
-MIRRORED_SIGNS = (-1.0, 1.0, 1.0)
-"""Of u, v and strain."""
+
+class FlowImageRecognizer(NetworkRecognizer):
+    """Base of the shallow nets that look at :func:`flow_image`."""
+
+    streams: ClassVar[tuple[StreamName, ...]] = ("flow",)
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Side of the image, in pixels."""
+
+    @property
+    def mirrored_signs(self) -> tuple[float, ...]:
+        """Those of u, v and strain."""
+        return (-1.0, 1.0, 1.0)
+
+    def tensor(self, clip: PreparedClip) -> Float32[Tensor, "1 3 h w"]:
+        """Return flow and strain as one small image.
+
+        Parameters
+        ----------
+        clip
+            With one field of flow, from onset to apex.
+
+        Raises
+        ------
+        ShapeError
+            If it has more fields.
+        """
+        return flow_image(clip, self.size)
 
 
 def flow_image(clip: PreparedClip, size: int) -> Float32[Tensor, "1 3 size size"]:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxtyping import Float32
-from torch import Tensor
-
-from dstan.clips import PreparedClip
 from dstan.config import setting
 from dstan.networks.sssnet import SSSNet, SSSNetSettings
 from dstan.preprocessing.recipe import Recipe
-from dstan.recognizers.contract import Fidelity, StreamName
-from dstan.recognizers.flow_image import MIRRORED_SIGNS, flow_image
-from dstan.recognizers.network import NetworkRecognizer, NetworkSettings, Shape
+from dstan.recognizers.contract import Fidelity
+from dstan.recognizers.flow_image import FlowImageRecognizer
+from dstan.recognizers.network import NetworkSettings, Shape
 from dstan.training import AugmentationSettings, TrainingSettings
 
 
@@ -25,7 +21,7 @@ class SSSNetRecognizerSettings(NetworkSettings):
     network: SSSNetSettings = setting(SSSNetSettings(), "The network.")
 
 
-class SSSNetRecognizer(NetworkRecognizer):
+class SSSNetRecognizer(FlowImageRecognizer):
     """A shallow net of a single stream over flow from onset to apex and its strain [1]_ [2]_.
 
     Network and training are those of the authors' code. They take flow by Classic+NL, which is not here: in the paper
@@ -53,12 +49,11 @@ class SSSNetRecognizer(NetworkRecognizer):
     reference: ClassVar[str] = "T. Varanka et al., IEEE Transactions on Affective Computing, 2023"
     fidelity: ClassVar[Fidelity] = Fidelity.MINOR
     what: ClassVar[str] = "a shallow stream over flow from onset to apex and its strain"
-    streams: ClassVar[tuple[StreamName, ...]] = ("flow",)
 
     @property
-    def mirrored_signs(self) -> tuple[float, ...]:
-        """Those of u, v and strain."""
-        return MIRRORED_SIGNS
+    def size(self) -> int:
+        """Side of the image, in pixels."""
+        return self.settings.network.size
 
     def build(self, n_classes: int, shape: Shape) -> SSSNet:
         """Return the network, its weights drawn from torch's generator.
@@ -71,21 +66,6 @@ class SSSNetRecognizer(NetworkRecognizer):
             Of a clip as :meth:`tensor` returns it.
         """
         return SSSNet(n_classes, self.settings.network)
-
-    def tensor(self, clip: PreparedClip) -> Float32[Tensor, "1 3 h w"]:
-        """Return flow and strain as one small image.
-
-        Parameters
-        ----------
-        clip
-            With one field of flow, from onset to apex.
-
-        Raises
-        ------
-        ShapeError
-            If it has more fields.
-        """
-        return flow_image(clip, self.settings.network.size)
 
 
 COMMON = SSSNetRecognizerSettings(
