@@ -47,6 +47,28 @@ def strain_magnitude(flow: NDArray[np.float32], *, diff: str = "central") -> NDA
     return np.asarray(np.sqrt(u_x**2 + v_y**2 + (u_y + v_x) ** 2 / 2), dtype=np.float32)
 
 
+def strain_of_fields(flow: NDArray[np.float32], *, diff: str = "central") -> NDArray[np.float32]:
+    """Compute :func:`strain_magnitude` of each field of a clip.
+
+    Parameters
+    ----------
+    flow
+        (T, 2, H, W) displacements (u, v) in pixels, as a prepared clip holds them.
+    diff
+        As there.
+
+    Returns
+    -------
+    (T, H, W) float32, without unit.
+
+    Raises
+    ------
+    ShapeError
+        As there.
+    """
+    return np.stack([strain_magnitude(field.transpose(1, 2, 0), diff=diff) for field in flow])
+
+
 def _central(plane: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     along_y, along_x = np.gradient(plane)
     return along_y, along_x

@@ -17,7 +17,7 @@ from dstan.errors import ShapeError
 from dstan.networks.elrcn import ELRCN, STREAMS, ELRCNNetworkSettings
 from dstan.networks.vgg import through_eight_bits
 from dstan.preprocessing.recipe import Recipe
-from dstan.preprocessing.strain import strain_magnitude
+from dstan.preprocessing.strain import strain_of_fields
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.network import Shape
 from dstan.recognizers.pretrained import PretrainedRecognizer, PretrainedSettings
@@ -111,8 +111,8 @@ class ELRCNTE(PretrainedRecognizer):
             If it has another number of frames than of fields, or of another size.
         """
         flow = np.asarray(clip.flow)
-        strain = [strain_magnitude(field.transpose(1, 2, 0), diff=self.settings.diff) for field in flow]
-        channels = [*flow.transpose(1, 0, 2, 3), np.hypot(flow[:, 0], flow[:, 1]), np.stack(strain)]
+        strain = strain_of_fields(flow, diff=self.settings.diff)
+        channels = [*flow.transpose(1, 0, 2, 3), np.hypot(flow[:, 0], flow[:, 1]), strain]
         if "grey" in self.settings.network.seen:
             channels.append(_frames(clip, flow.shape))
         tensor = torch.from_numpy(np.stack(channels, axis=1))

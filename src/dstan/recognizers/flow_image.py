@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from dstan.clips import PreparedClip
 from dstan.errors import ShapeError
-from dstan.preprocessing.strain import strain_magnitude
+from dstan.preprocessing.strain import strain_of_fields
 from dstan.recognizers.contract import StreamName
 from dstan.recognizers.network import NetworkRecognizer
 
@@ -74,6 +74,5 @@ def flow_image(clip: PreparedClip, size: int) -> Float32[Tensor, "1 3 size size"
             where=clip.clip,
             hint="Prepare the clips with --set recipe.pairs=onset-apex",
         )
-    strain = strain_magnitude(flow[0].transpose(1, 2, 0))
-    image = torch.from_numpy(np.concatenate([flow, strain[None, None]], axis=1))
+    image = torch.from_numpy(np.concatenate([flow, strain_of_fields(flow)[:, None]], axis=1))
     return functional.interpolate(image, (size, size), mode="area")

@@ -17,7 +17,7 @@ from dstan.clips import PreparedClip
 from dstan.fusion import FusionSettings
 from dstan.networks.network import Output
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamSettings
-from dstan.preprocessing.strain import strain_magnitude
+from dstan.preprocessing.strain import strain_of_fields
 from dstan.recognizers.contract import Fidelity, MethodSettings, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.network import NetworkRecognizer, Shape
 from dstan.recognizers.settings import DSTANSettings
@@ -110,8 +110,7 @@ class StreamRecognizer(NetworkRecognizer):
         if self.stream == "appearance":
             return torch.from_numpy(((array - array.mean()) / (array.std() + 1e-6))[:, None])
         if self.settings.flow_strain:
-            strain = [strain_magnitude(field.transpose(1, 2, 0)) for field in array]
-            array = np.concatenate([array, STRAIN_GAIN * np.stack(strain)[:, None]], axis=1)
+            array = np.concatenate([array, STRAIN_GAIN * strain_of_fields(array)[:, None]], axis=1)
         return torch.from_numpy(array * np.float32(self.settings.gain))
 
     @property
