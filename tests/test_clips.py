@@ -60,6 +60,13 @@ def test_arrays_alone_make_a_prepared_clip() -> None:
     assert made.flow.dtype == np.float32
 
 
+def test_strain_may_be_given_beside_flow() -> None:
+    made = PreparedClip.from_arrays(flow=np.zeros((1, 2, 32, 40)), strain=np.ones((1, 32, 40), np.float64))
+    assert made.strain is not None
+    assert made.strain.dtype == np.float32
+    assert PreparedClip.from_arrays(flow=np.zeros((1, 2, 32, 40))).strain is None
+
+
 def test_landmarks_are_kept_with_what_is_unknown_of_them(tmp_path: Path) -> None:
     points = np.arange(936.0).reshape(468, 2)
     points[3] = np.nan
@@ -78,6 +85,13 @@ def test_landmarks_are_kept_with_what_is_unknown_of_them(tmp_path: Path) -> None
         ({"appearance": np.zeros((3, 8))}, "3 axes"),
         ({"flow": np.zeros((3, 3, 8, 8))}, r"\(T, 2, H, W\)"),
         ({"appearance": np.full((1, 8, 8), np.nan)}, "NaN"),
+        ({"appearance": np.zeros((3, 8, 8)), "strain": np.zeros((3, 8, 8))}, r"without the flow .*Give flow"),
+        (
+            {"flow": np.zeros((3, 2, 8, 9)), "strain": np.zeros((3, 9, 8))},
+            r"\(3, 9, 8\), and its flow \(3, 2, 8, 9\) needs one of \(3, 8, 9\).*leave strain out",
+        ),
+        ({"flow": np.zeros((1, 2, 8, 9)), "strain": np.zeros((8, 9))}, "3 axes"),
+        ({"flow": np.zeros((1, 2, 8, 9)), "strain": np.full((1, 8, 9), np.inf)}, "infinity"),
         ({"appearance": np.zeros((0, 8, 8))}, "empty"),
         ({"appearance": np.zeros((1, 8, 8)), "landmarks": np.zeros((68, 2))}, r"468 points .* \(68, 2\).*MESH_TO_68"),
         ({"appearance": np.zeros((1, 8, 8)), "landmarks": [(1, 2)] * 468}, "468 points .* not list"),
@@ -95,12 +109,14 @@ def test_prepared_clips_survive_the_disk(tmp_path: Path) -> None:
         clip("s1", "a"),
         appearance=rng.random((2, 5, 4), np.float32),
         flow=rng.random((2, 2, 5, 4), np.float32),
+        strain=rng.random((2, 5, 4), np.float32),
         flow_times=np.array([0.1, 0.2]),
         done={"matrix": [[1.0, 0.0, 0.5]], "warnings": ["two faces"]},
     )
     made.save(tmp_path / "x.safetensors")
     read = PreparedClip.load(tmp_path / "x.safetensors", made.clip)
     np.testing.assert_array_equal(read.appearance, made.appearance)
+    np.testing.assert_array_equal(read.strain, made.strain)
     np.testing.assert_array_equal(read.flow_times, made.flow_times)
     assert read.landmarks is None
     assert dict(read.done) == dict(made.done)

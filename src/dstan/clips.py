@@ -188,7 +188,11 @@ class PreparedClip:
     appearance
         (T, H, W) float32 grey frames in [0, 255] after alignment and TIM; None where absent.
     flow
-        (T, 2, H, W) float32 displacement (u, v) in pixels at its own size; None where absent.
+        (T, 2, H, W) float32 displacement (u, v) in pixels at its own size; None where absent. Published maps that were
+        normalised to [0, 1] may stand here, too, for methods with ``flow_values = "relative"``.
+    strain
+        (T, H, W) float32 magnitude of the flow's strain, where the data comes with one; None where it is to be computed
+        from the flow.
     appearance_times, flow_times
         (T,) seconds from the first frame of the clip; a flow's time is that of its second frame.
     landmarks
@@ -199,12 +203,14 @@ class PreparedClip:
     Raises
     ------
     ShapeError
-        If both streams are absent, or an array has the wrong shape or holds NaN; only landmarks may.
+        If both streams are absent, or an array has the wrong shape or holds NaN; only landmarks may. If strain has no
+        flow beside it, or another shape than that.
     """
 
     clip: Clip
     appearance: NDArray[np.float32] | None = None
     flow: NDArray[np.float32] | None = None
+    strain: NDArray[np.float32] | None = None
     appearance_times: NDArray[np.float64] | None = None
     flow_times: NDArray[np.float64] | None = None
     landmarks: NDArray[np.float32] | None = None
@@ -213,13 +219,15 @@ class PreparedClip:
     def __post_init__(self) -> None:
         if self.appearance is None and self.flow is None:
             raise ShapeError("a prepared clip needs appearance, flow or both", where=self.clip)
-        for name, ndim in (("appearance", 3), ("flow", 4)):
+        for name, ndim in (("appearance", 3), ("flow", 4), ("strain", 3)):
             array = getattr(self, name)
             if array is not None:
                 check_array(f"{name} of {self.clip}", array, ndim=ndim)
                 object.__setattr__(self, name, np.ascontiguousarray(array, dtype=np.float32))
         if self.flow is not None and self.flow.shape[1] != 2:
             raise ShapeError(f"flow must be (T, 2, H, W), not {self.flow.shape}", where=self.clip)
+        if self.strain is not None:
+            _check_strain(self.strain, self.flow, self.clip)
         if self.landmarks is not None:
             object.__setattr__(self, "landmarks", _checked_points(self.landmarks, self.clip))
 
@@ -234,6 +242,7 @@ class PreparedClip:
         *,
         appearance: NDArray[np.float32] | None = None,
         flow: NDArray[np.float32] | None = None,
+        strain: NDArray[np.float32] | None = None,
         landmarks: NDArray[np.float32] | None = None,
         label: str | None = None,
         subject: str = "subject",
@@ -247,7 +256,9 @@ class PreparedClip:
         appearance
             (T, H, W) grey frames in [0, 255].
         flow
-            (T, 2, H, W) displacement in pixels.
+            (T, 2, H, W) displacement in pixels, or normalised maps of it.
+        strain
+            (T, H, W) magnitude of its strain, where it is given; not set: computed from the flow by who needs it.
         landmarks
             (468, 2) points of MediaPipe's face mesh in the first frame, pixels (x, y), NaN where unknown. Of the 68
             points of the iBUG scheme, point k is at ``MESH_TO_68[k]`` (:mod:`dstan.preprocessing.landmarks`).
@@ -257,16 +268,17 @@ class PreparedClip:
         Raises
         ------
         ShapeError
-            If both streams are absent, or an array has the wrong shape or holds NaN; only landmarks may.
+            If both streams are absent, or an array has the wrong shape or holds NaN; only landmarks may. If strain has
+            no flow beside it, or another shape than that.
         """
         clip = Clip(corpus=corpus, subject=subject, clip_id=clip_id, path=Path(), label=label)
-        return cls(clip=clip, appearance=appearance, flow=flow, landmarks=landmarks)
+        return cls(clip=clip, appearance=appearance, flow=flow, strain=strain, landmarks=landmarks)
 
     def save(self, path: Path) -> None:
         """Write one safetensors file atomically; the clip itself is not stored, only its arrays and ``done``."""
         from safetensors.numpy import save_file
 
-        names = ("appearance", "flow", "appearance_times", "flow_times", "landmarks")
+        names = ("appearance", "flow", "strain", "appearance_times", "flow_times", "landmarks")
         arrays = {name: np.ascontiguousarray(value) for name in names if (value := getattr(self, name)) is not None}
         with _atomic.replacing(path) as temporary:
             save_file(arrays, temporary, metadata={"done": json.dumps(dict(self.done))})
@@ -291,6 +303,20 @@ class PreparedClip:
                 f"damaged prepared file: {error}", where=path, hint="Delete it and prepare again"
             ) from error
         return cls(clip=clip, done=done, **arrays)
+
+
+def _check_strain(strain: NDArray[np.float32], flow: NDArray[np.float32] | None, clip: Clip) -> None:
+    if flow is None:
+        raise ShapeError(
+            "strain is given without the flow that it is of", where=clip, hint="Give flow=(T, 2, H, W), too"
+        )
+    wanted = (len(flow), *flow.shape[2:])
+    if strain.shape != wanted:
+        raise ShapeError(
+            f"strain is {strain.shape}, and its flow {flow.shape} needs one of {wanted}",
+            where=clip,
+            hint="Give one map (H, W) for each field of flow, or leave strain out: it is then computed from the flow",
+        )
 
 
 def _checked_points(points: Any, clip: Clip) -> NDArray[np.float32]:

@@ -205,6 +205,16 @@ def test_arrays_of_another_shape_are_errors():
         bi_woof(noise(0, (4, 20, 2)))
 
 
+def test_strain_that_is_given_weighs_the_blocks():
+    strain = np.zeros((20, 20), np.float32)
+    strain[:4, :4] = 0.5  # the first block of 5 x 5 alone
+    found = bi_woof(noise(0), strain=strain).reshape(25, 8)
+    assert np.linalg.norm(found[0]) == pytest.approx(1)
+    assert not found[1:].any()
+    with pytest.raises(ShapeError, match=r"strain is \(20, 19\), and the field of flow \(20, 20\)"):
+        bi_woof(noise(0), strain=strain[:, 1:])
+
+
 # The recogniser
 
 

@@ -19,7 +19,12 @@ TOLERANCE = 1e-9
 
 
 def bi_woof(
-    field: NDArray[Any], *, grid: Grid = (5, 5), global_weight: bool = True, diff: str = "central"
+    field: NDArray[Any],
+    *,
+    grid: Grid = (5, 5),
+    global_weight: bool = True,
+    diff: str = "central",
+    strain: NDArray[Any] | None = None,
 ) -> NDArray[np.float64]:
     """Compute the bi-weighted oriented optical flow of one field, from onset to apex [1]_.
 
@@ -40,6 +45,8 @@ def bi_woof(
     diff
         ``central`` or ``backward`` differences in the strain; see
         :func:`dstan.preprocessing.strain.strain_magnitude`.
+    strain
+        (H, W) magnitude of strain where it is known; computed from the field where not given.
 
     Returns
     -------
@@ -51,7 +58,7 @@ def bi_woof(
     ------
     ShapeError
         If the field is not such an array, holds NaN, infinity or what no displacement is, is smaller than 2 x 2 or than
-        the grid, or ``diff`` is neither of the two.
+        the grid, ``diff`` is neither of the two, or ``strain`` is not of its size.
 
     References
     ----------
@@ -67,8 +74,8 @@ def bi_woof(
     histograms = _histograms(flow, blocks, grid[0] * grid[1])
     if not global_weight:
         return histograms.ravel()
-    strain = strain_magnitude(flow.astype(np.float32), diff=diff).astype(np.float64)
-    return _weighted(histograms, np.bincount(blocks.ravel(), strain.ravel()).astype(np.float64))
+    known = strain_magnitude(flow.astype(np.float32), diff=diff) if strain is None else _checked(strain, blocks.shape)
+    return _weighted(histograms, np.bincount(blocks.ravel(), known.astype(np.float64).ravel()).astype(np.float64))
 
 
 def sectors(field: NDArray[Any]) -> NDArray[np.int64]:
@@ -83,6 +90,13 @@ def sectors(field: NDArray[Any]) -> NDArray[np.int64]:
     angles = np.arctan2(v + 0.0, u)  # -0 + 0 is 0: a vector to the left has the angle 180, not -180
     turns = (angles + np.pi) * (BINS / (2 * np.pi))
     return np.asarray(np.minimum(np.floor(turns + TOLERANCE), BINS - 1), dtype=np.int64)
+
+
+def _checked(strain: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    check_array("the strain", strain, ndim=2)
+    if strain.shape != shape:
+        raise ShapeError(f"the strain is {strain.shape}, and the field of flow {shape}")
+    return strain
 
 
 def _histograms(field: NDArray[np.float64], blocks: NDArray[np.int64], n: int) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan.clips import PreparedClip
 from dstan.errors import ShapeError
 
 
@@ -67,6 +68,23 @@ def strain_of_fields(flow: NDArray[np.float32], *, diff: str = "central") -> NDA
         As there.
     """
     return np.stack([strain_magnitude(field.transpose(1, 2, 0), diff=diff) for field in flow])
+
+
+def strain_of_clip(clip: PreparedClip, *, diff: str = "central") -> NDArray[np.float32]:
+    """Return the strain that a clip was given, or else compute that of its flow.
+
+    Parameters
+    ----------
+    clip
+        With flow.
+    diff
+        As in :func:`strain_magnitude`; without effect where strain is given.
+
+    Returns
+    -------
+    (T, H, W) float32, without unit; where it is given, as it is given.
+    """
+    return strain_of_fields(np.asarray(clip.flow), diff=diff) if clip.strain is None else clip.strain
 
 
 def _central(plane: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -17,7 +17,7 @@ from dstan.errors import ShapeError
 from dstan.networks.elrcn import ELRCN, STREAMS, ELRCNNetworkSettings
 from dstan.networks.vgg import through_eight_bits
 from dstan.preprocessing.recipe import Recipe
-from dstan.preprocessing.strain import strain_of_fields
+from dstan.preprocessing.strain import strain_of_clip
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.network import Shape
 from dstan.recognizers.pretrained import PretrainedRecognizer, PretrainedSettings
@@ -32,7 +32,7 @@ class ELRCNSettings(PretrainedSettings):
     """All settings of ELRCN-TE."""
 
     network: ELRCNNetworkSettings = setting(ELRCNNetworkSettings(), "The network.")
-    diff: str = setting("central", "Differences in the strain.", choices=("central", "backward"))
+    diff: str = setting("central", "Differences in the strain, where none is given.", choices=("central", "backward"))
     quantize: bool = setting(
         False,
         "Flow, strain and frames are what is left of them in pictures of eight bits, as in the authors' data: motion "
@@ -111,7 +111,7 @@ class ELRCNTE(PretrainedRecognizer):
             If it has another number of frames than of fields, or of another size.
         """
         flow = np.asarray(clip.flow)
-        strain = strain_of_fields(flow, diff=self.settings.diff)
+        strain = strain_of_clip(clip, diff=self.settings.diff)
         channels = [*flow.transpose(1, 0, 2, 3), np.hypot(flow[:, 0], flow[:, 1]), strain]
         if "grey" in self.settings.network.seen:
             channels.append(_frames(clip, flow.shape))

@@ -15,7 +15,7 @@ from dstan.config import setting
 from dstan.errors import ShapeError
 from dstan.networks.merta import SEEN, MERTANetwork, MERTANetworkSettings
 from dstan.preprocessing.recipe import Recipe
-from dstan.preprocessing.strain import strain_of_fields
+from dstan.preprocessing.strain import strain_of_clip
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.network import Shape
 from dstan.recognizers.pretrained import PretrainedRecognizer, PretrainedSettings
@@ -103,7 +103,7 @@ class MERTA(PretrainedRecognizer):
                 hint="Prepare it with one for each frame: --set recipe.pairs=adjacent",
             )
         length = np.hypot(flow[:, 0], flow[:, 1])
-        return torch.from_numpy(np.stack([grey, flow[:, 0], flow[:, 1], length, strain_of_fields(flow)], axis=1))
+        return torch.from_numpy(np.stack([grey, flow[:, 0], flow[:, 1], length, strain_of_clip(clip)], axis=1))
 
 
 COMMON = MERTASettings(
