@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from dstan.clips import PreparedClip
 from dstan.config import Settings, setting
 from dstan.descriptors.bi_woof import bi_woof
 from dstan.descriptors.blocks import Grid
-from dstan.errors import ShapeError
 from dstan.preprocessing.recipe import Recipe
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.descriptor import DescriptorRecognizer, DescriptorSettings
+from dstan.recognizers.flow_image import one_field
 from dstan.svm import SVMSettings
 
 
@@ -75,13 +74,8 @@ class BiWOOF(DescriptorRecognizer):
         ShapeError
             If it has more fields.
         """
-        flow = np.asarray(clip.flow)
-        if len(flow) != 1:
-            raise ShapeError(
-                f"{self.name} takes one field of flow, from onset to apex, and this clip has {len(flow)}",
-                hint="Prepare the clips with --set recipe.pairs=onset-apex",
-            )
-        return bi_woof(flow[0].transpose(1, 2, 0), **vars(self.settings.descriptor))
+        (field,) = one_field(clip, f"{self.name} takes one field of flow")
+        return bi_woof(field.transpose(1, 2, 0), **vars(self.settings.descriptor))
 
 
 COMMON = BiWOOFSettings(

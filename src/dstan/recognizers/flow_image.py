@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float32
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -49,6 +50,31 @@ class FlowImageRecognizer(NetworkRecognizer):
         return flow_image(clip, self.size)
 
 
+def one_field(clip: PreparedClip, demand: str) -> NDArray[np.float32]:
+    """Return the (1, 2, H, W) flow of a clip in pixels, after a look at whether it is one field.
+
+    Parameters
+    ----------
+    clip
+        With flow.
+    demand
+        How the error begins.
+
+    Raises
+    ------
+    ShapeError
+        If it has more fields.
+    """
+    flow = np.asarray(clip.flow)
+    if len(flow) != 1:
+        raise ShapeError(
+            f"{demand}, from onset to apex, and this clip has {len(flow)}",
+            where=clip.clip,
+            hint="Prepare the clips with --set recipe.pairs=onset-apex",
+        )
+    return flow
+
+
 def flow_image(clip: PreparedClip, size: int) -> Float32[Tensor, "1 3 size size"]:
     """Return horizontal flow, vertical flow and strain as one image.
 
@@ -67,12 +93,6 @@ def flow_image(clip: PreparedClip, size: int) -> Float32[Tensor, "1 3 size size"
     ShapeError
         If the clip has more fields.
     """
-    flow = np.asarray(clip.flow)
-    if len(flow) != 1:
-        raise ShapeError(
-            f"one field of flow is needed, from onset to apex, and this clip has {len(flow)}",
-            where=clip.clip,
-            hint="Prepare the clips with --set recipe.pairs=onset-apex",
-        )
+    flow = one_field(clip, "one field of flow is needed")
     image = torch.from_numpy(np.concatenate([flow, strain_of_fields(flow)[:, None]], axis=1))
     return functional.interpolate(image, (size, size), mode="area")

@@ -21,6 +21,7 @@ from dstan.networks.network import Network
 from dstan.networks.strcn import SMALLEST_INPUT, STRCNNetwork, STRCNNetworkSettings
 from dstan.preprocessing.recipe import Recipe
 from dstan.recognizers.contract import Fidelity, StreamName
+from dstan.recognizers.flow_image import one_field
 from dstan.recognizers.network import NetworkRecognizer, NetworkSettings, Shape
 from dstan.recognizers.strcn_appearance import KERNELS, REMOVALS, columns_of, moving_pixels, resized, variants
 from dstan.training import AugmentationSettings, TrainingSettings
@@ -182,14 +183,7 @@ class STRCN(NetworkRecognizer):
         """
         if not self.sees_flow:
             return _matrix(resized(self._columns(clip), PREDICTED))
-        flow = np.asarray(clip.flow)
-        if len(flow) != 1:
-            raise ShapeError(
-                f"{self.name} takes one field of flow, from onset to apex, and this clip has {len(flow)}",
-                where=clip.clip,
-                hint="Prepare the clips with --set recipe.pairs=onset-apex",
-            )
-        return torch.from_numpy(flow)
+        return torch.from_numpy(one_field(clip, f"{self.name} takes one field of flow"))
 
     def views(self, clip: PreparedClip) -> Sequence[Float32[Tensor, "1 c h w"]]:
         """Return the field of flow, or the variants of the matrix.
