@@ -26,6 +26,7 @@ from dstan.networks.vgg import (
     Picture,
     SlimVGG,
     ThreeChannels,
+    VGGBackbone,
     VGGNetwork,
     VGGSettings,
     vgg16_convolutions,
@@ -78,7 +79,7 @@ class SlimStream(Backbone):
         self.blocks = list(vgg.blocks)
 
 
-class VGG16Stream(Backbone):
+class VGG16Stream(VGGBackbone):
     """VGG-16 up to fc7; its convolutions are never trained.
 
     Parameters
@@ -159,18 +160,6 @@ class ELRCN(VGGNetwork):
         self.hidden = nn.Linear(settings.lstm_width, settings.hidden)
         self.head = nn.Linear(settings.hidden, n_classes)
         self.sigmoid = settings.sigmoid
-
-    def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin all streams, which are VGG-16s, with the same weights.
-
-        Parameters
-        ----------
-        weights
-            As :func:`dstan.networks.vgg.read_vgg16` returns them.
-        """
-        for stream in self.backbones.values():
-            assert isinstance(stream, VGG16Stream)
-            stream.load(weights)
 
     def follow(self, seen: Float[Tensor, "b t f 1 1"]) -> Output:
         """Classify clips by what was seen of their steps.

@@ -23,7 +23,16 @@ from dstan.config import setting
 from dstan.errors import ConfigError
 from dstan.networks.network import Backbone, Output, in_float32
 from dstan.networks.scaling import Kind, Scaling
-from dstan.networks.vgg import VGG16, Picture, SlimVGG, ThreeChannels, VGGNetwork, VGGSettings, vgg16_convolutions
+from dstan.networks.vgg import (
+    VGG16,
+    Picture,
+    SlimVGG,
+    ThreeChannels,
+    VGGBackbone,
+    VGGNetwork,
+    VGGSettings,
+    vgg16_convolutions,
+)
 
 SEEN: Mapping[str, tuple[Picture, tuple[int, ...]]] = {
     "static": ("grey", (0,)),
@@ -144,7 +153,7 @@ class SlimBackbone(Backbone):
         self.blocks = list(seeing.blocks)
 
 
-class VGG16Backbone(Backbone):
+class VGG16Backbone(VGGBackbone):
     """The 13 convolutions of VGG-16; conv1 to conv3 are never trained.
 
     Parameters
@@ -233,18 +242,6 @@ class MERTANetwork(VGGNetwork):
         strain = functional.adaptive_avg_pool2d(steps[:, 4:5], (maps.shape[2], maps.shape[3]))
         guide = strain / strain.amax((2, 3), keepdim=True).clamp(min=LEAST_STRAIN)
         return torch.cat([maps, guide.to(maps.dtype)], dim=1)
-
-    def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin all backbones, which are VGG-16s, with the same weights.
-
-        Parameters
-        ----------
-        weights
-            As :func:`dstan.networks.vgg.read_vgg16` returns them.
-        """
-        for backbone in self.backbones.values():
-            assert isinstance(backbone, VGG16Backbone)
-            backbone.load(weights)
 
     def attend(self, maps: Float[Tensor, "n f p q"]) -> tuple[Float[Tensor, "n 3*c"], Float[Tensor, "n 1 p q"] | None]:
         """Return the feature of each step, and the static weights.

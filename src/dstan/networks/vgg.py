@@ -48,7 +48,7 @@ from torch import Tensor, nn
 from dstan.config import Settings, setting
 from dstan.errors import ConfigError
 from dstan.networks.blocks import Block
-from dstan.networks.network import TwoStageNetwork
+from dstan.networks.network import Backbone, TwoStageNetwork
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Channels of the 13 convolutions, in the five groups between which is a pooling."""
@@ -182,18 +182,34 @@ class VGGSettings(Settings):
     )
 
 
-class VGGNetwork(TwoStageNetwork):
-    """A network whose backbones are VGG-16s where weights are given."""
+class VGGBackbone(Backbone):
+    """A backbone that is a VGG-16, or the first part of one."""
 
     @abstractmethod
     def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Begin all backbones, which are VGG-16s, with the same weights.
+        """Take over the weights that it has a place for.
 
         Parameters
         ----------
         weights
             As :func:`read_vgg16` returns them.
         """
+
+
+class VGGNetwork(TwoStageNetwork):
+    """A network whose backbones are each a :class:`VGGBackbone` where weights are given."""
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin all backbones with the same weights.
+
+        Parameters
+        ----------
+        weights
+            As :func:`read_vgg16` returns them.
+        """
+        for backbone in self.backbones.values():
+            assert isinstance(backbone, VGGBackbone)
+            backbone.load(weights)
 
 
 def read_vgg16(path: Path) -> dict[str, Tensor]:
