@@ -62,6 +62,21 @@ def test_digest_changes_with_any_value_and_is_stable() -> None:
     assert Outer().replaced({"inner": {"rate": 1.5}}).digest() != Outer().digest()
 
 
+@dataclass(frozen=True)
+class Grown(Outer):
+    later: Inner = setting(Inner(), "A group that was not there at first.", added=True)
+
+
+def test_a_group_that_was_added_changes_no_digest_until_it_is_used() -> None:
+    assert Grown().to_dict() == Outer().to_dict()
+    assert Grown().digest() == Outer().digest()
+    used = Grown().replaced({"later": {"size": 64}})
+    assert used.digest() != Grown().digest()
+    assert Grown.from_dict(used.to_dict()) == used
+    assert "[later]" in Grown().to_toml()
+    assert (Grown().value("later.size"), used.value("later.size"), used.value("widths")) == (224, 64, [16, 32])
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from dstan.errors import CorpusError, UnknownNameError
-from dstan.splits import kfold_by_subject, leave_one_corpus_out, leave_one_subject_out
+from dstan.splits import kfold_by_subject, leave_one_corpus_out, leave_one_subject_out, with_fewer_people
 
 PEOPLE = [("casme2", "sub02"), ("casme2", "sub01"), ("casme2", "sub02"), ("casme2", "sub03"), ("casme2", "sub02")]
 
@@ -71,3 +71,21 @@ def test_a_corpus_to_hold_out_must_be_there_and_leave_another() -> None:
         leave_one_corpus_out([("samm", "1"), ("casme2", "1")], ["sam"])
     with pytest.raises(CorpusError, match="all clips are of samm"):
         leave_one_corpus_out([("samm", "1"), ("samm", "2")])
+
+
+def test_fewer_training_people_are_whole_people_drawn_by_seed_and_fold_and_nested() -> None:
+    people = [(corpus, str(number)) for corpus in ("a", "b") for number in range(6) for _ in range(2)]
+    fold, *others = leave_one_subject_out(people)
+    drawn = {n: with_fewer_people(fold, people, n, 0) for n in (2, 3, 5, 11, 40)}
+    learned = {n: {people[i] for i in one.train} for n, one in drawn.items()}
+    assert [len(some) for some in learned.values()] == [2, 3, 5, 11, 11]
+    assert learned[2] < learned[3] < learned[5]
+    assert all(one.test == fold.test and len(one.train) == 2 * len(learned[n]) for n, one in drawn.items())
+    assert drawn[40] == fold
+    seeds = {tuple(sorted({people[i] for i in with_fewer_people(fold, people, 3, seed).train})) for seed in range(8)}
+    assert len(seeds) > 4
+    assert len({frozenset(people[i] for i in with_fewer_people(one, people, 3, 0).train) for one in others}) > 4
+    order = list(range(len(people)))[::-1]
+    turned = [people[i] for i in order]
+    (same,) = [one for one in leave_one_subject_out(turned) if one.name == fold.name]
+    assert {turned[i] for i in with_fewer_people(same, turned, 3, 0).train} == learned[3]

@@ -24,7 +24,13 @@ from dstan.errors import ConfigError, naming
 
 
 def setting(
-    default: Any, doc: str, *, low: float | None = None, high: float | None = None, choices: Iterable[str] = ()
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Iterable[str] = (),
+    added: bool = False,
 ) -> Any:
     """Declare one field of a settings class.
 
@@ -38,8 +44,11 @@ def setting(
         Inclusive range of a number, or of every number of a tuple.
     choices
         The strings allowed.
+    added
+        Whether dictionaries and digests leave it out where it is as declared here, so that those of results that were
+        there before it stay what they were.
     """
-    metadata = {"doc": doc, "low": low, "high": high, "choices": tuple(choices)}
+    metadata = {"doc": doc, "low": low, "high": high, "choices": tuple(choices), "added": added}
     if isinstance(default, Settings):
         return dataclasses.field(default_factory=lambda: default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -101,7 +110,12 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested dictionaries of plain values; tuples become lists."""
-        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        fields = [field for field in dataclasses.fields(self) if not _is_left_out(field, getattr(self, field.name))]
+        return {field.name: _plain(getattr(self, field.name)) for field in fields}
+
+    def value(self, name: str) -> Any:
+        """Return one value by its name with dots, as plain as in :meth:`to_dict`."""
+        return _plain(functools.reduce(getattr, name.split("."), self))
 
     def to_toml(self) -> str:
         """Return commented TOML that :meth:`from_dict` reads back."""
@@ -200,6 +214,11 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
         if isinstance(item, (int, float)) and not low <= item <= high:
             span = f"at least {low}" if high == math.inf else f"{low} to {high}"
             raise ConfigError(f"{field.name} must be {span}, not {item}")
+
+
+def _is_left_out(field: dataclasses.Field[Any], value: Any) -> bool:
+    declared = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return bool(field.metadata.get("added")) and value == declared
 
 
 def _plain(value: Any) -> Any:

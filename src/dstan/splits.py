@@ -140,6 +140,47 @@ def kfold_by_subject(people: Sequence[Person], n: int, seed: int = 0) -> tuple[F
     return tuple(_fold(f"part{number}", people, part) for number, part in enumerate(parts, start=1))
 
 
+def with_fewer_people(fold: Fold, people: Sequence[Person], n: int, seed: int) -> Fold:
+    """Keep a few people of a fold's training part; whoever is among three is also among five.
+
+    Parameters
+    ----------
+    fold
+        Its test part stays whole.
+    people
+        Who each clip shows, ``(corpus, subject)``.
+    n
+        Number of people; all of them stay where there are no more.
+    seed
+        With the fold's name it decides who stays.
+
+    Returns
+    -------
+    The fold under its name.
+    """
+    everyone = sorted({people[i] for i in fold.train})
+    order = sorted(everyone, key=lambda person: child_seed(seed, "training people", fold.name, *person))
+    kept = set(order[:n])
+    return Fold(fold.name, tuple(i for i in fold.train if people[i] in kept), fold.test)
+
+
+def everyone_at_once(people: Sequence[Person]) -> tuple[Fold, ...]:
+    """Make one fold, "all", in which everybody is tested and nobody learned from.
+
+    Parameters
+    ----------
+    people
+        Who each clip shows, ``(corpus, subject)``.
+
+    Raises
+    ------
+    CorpusError
+        If there is nobody.
+    """
+    _at_least(people, 1)
+    return (Fold("all", (), tuple(range(len(people)))),)
+
+
 def _at_least(people: Sequence[Person], fewest: int) -> list[Person]:
     everyone = sorted(set(people))
     if len(everyone) < fewest:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dstan.config import below, nested
+from dstan.config import nested
 from dstan.errors import ConfigError
 from dstan.recognizers import Recognizer
 
@@ -134,8 +134,7 @@ def make_candidates(recognizer: Recognizer, grid: Mapping[str, Sequence[Any]]) -
                 where=recognizer.name,
                 hint=f"Name each value once, and only settings that matter to {recognizer.name}",
             )
-        document = other.settings.to_dict()
-        made[key], given[key] = Candidate({name: below(document, name) for name in grid}, other), text
+        made[key], given[key] = Candidate({name: other.settings.value(name) for name in grid}, other), text
     if len(made) < 2:
         raise ConfigError("there is nothing to choose from", hint="Give two values or more, separated by commas")
     return tuple(made.values())

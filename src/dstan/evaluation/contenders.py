@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PERSON = ["corpus", "subject"]
 CLIP = [*PERSON, "clip_id"]
-_ALIKE = ("task", "protocol", "test_corpora")
+_ALIKE = ("task", "protocol", "test_corpora", "train_subjects")
 _AGAIN = "Run the command again that made this run: finished folds are kept, and joined anew"
 _NAME_BOTH = "Give the folder of a run, or of a method in it: RUN or RUN/METHOD"
 

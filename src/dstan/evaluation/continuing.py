@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 TUNED = ("tuned", "inner_parts")
 """What ``run.json`` says of a method whose settings are chosen in every fold: the values tried, the inner folds."""
-_MUST_AGREE = ("format", "task", "classes", "protocol", "test_corpora", "seeds", "device")
+_MUST_AGREE = ("format", "task", "classes", "protocol", "test_corpora", "train_subjects", "seeds", "device")
 
 
 def open_run(folder: Path, info: Mapping[str, Any]) -> None:

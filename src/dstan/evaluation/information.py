@@ -67,6 +67,7 @@ def describe(
         "classes": list(clips.classes),
         "protocol": plan.protocol,
         **({"test_corpora": sorted(set(plan.test_corpora))} if plan.test_corpora else {}),
+        **({"train_subjects": plan.train_subjects} if plan.train_subjects else {}),
         "seeds": list(range(plan.seeds)),
         "device": plan.device,
         "input": {

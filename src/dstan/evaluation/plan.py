@@ -22,7 +22,7 @@ from dstan.errors import ConfigError, DstanError, RunError
 from dstan.evaluation.continuing import check_folder, open_run
 from dstan.evaluation.folds import FoldTask, run_fold
 from dstan.evaluation.inputs import Inputs, keep_inputs, load_inputs, prepare_inputs
-from dstan.evaluation.protocols import make_folds
+from dstan.evaluation.protocols import ZERO_SHOT, make_folds, with_train_subjects
 from dstan.evaluation.results import SKIPPED
 from dstan.recognizers import Recognizer
 from dstan.splits import Fold
@@ -55,6 +55,8 @@ class Plan:
         How many times everything is fitted.
     device
         Where to train.
+    train_subjects
+        How many people of each training part are learned from; None for all.
     """
 
     run: Path
@@ -64,6 +66,7 @@ class Plan:
     test_corpora: tuple[str, ...]
     seeds: int
     device: str
+    train_subjects: int | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -72,8 +75,14 @@ class Plan:
 
     @property
     def rounds(self) -> list[tuple[int, Fold]]:
-        """Every seed with every fold."""
-        return [(seed, fold) for seed in range(self.seeds) for fold in self.folds]
+        """Every seed with every fold, its training part as the seed makes it."""
+        clips, n = self.inputs.clips, self.train_subjects
+        return [(seed, fold) for seed in range(self.seeds) for fold in with_train_subjects(self.folds, clips, n, seed)]
+
+    @property
+    def is_zero_shot(self) -> bool:
+        """Whether nothing is learned: models are applied as they are."""
+        return self.protocol == ZERO_SHOT
 
     def begin(self, info: Mapping[str, Any]) -> None:
         """Write what a run's folder holds before the first fold, or see that it holds just that.
@@ -131,6 +140,7 @@ def planned(
     progress: Progress,
     device: str,
     strict: bool,
+    train_subjects: int | None = None,
 ) -> Iterator[Plan]:
     """Prepare clips and split them; nothing stays loaded afterwards, and no clip stays copied.
 
@@ -140,7 +150,7 @@ def planned(
         A corpus, or clips that are prepared already.
     recipes
         What a corpus is prepared by.
-    classes, protocol, test_corpora, seeds, out, workers, cluster, cache, progress, device, strict
+    classes, protocol, test_corpora, seeds, out, workers, cluster, cache, progress, device, strict, train_subjects
         As in :func:`dstan.evaluation.evaluate`.
 
     Yields
@@ -151,7 +161,9 @@ def planned(
         raise ConfigError(f"seeds must be 1 or more, not {seeds}")
     labelled = clips if isinstance(clips, ClipSet) else [prepared.clip for prepared in clips]
     with _home(out) as run:
-        make_folds(protocol, labelled, test_corpora)  # what cannot be split is said before hours of preparation
+        whole = make_folds(protocol, labelled, test_corpora)  # what cannot be split is said before hours of preparation
+        for seed in range(seeds):
+            with_train_subjects(whole, labelled, train_subjects, seed)
         if isinstance(clips, ClipSet):
             inputs = prepare_inputs(
                 clips, recipes, classes, cache, workers=workers, cluster=cluster, progress=progress, strict=strict
@@ -160,7 +172,9 @@ def planned(
             inputs = keep_inputs(clips, classes, run / PREPARED)
         folds = make_folds(protocol, inputs.clips, test_corpora)
         _warn_of_missing_classes(inputs.clips, folds)
-        yield Plan(run, inputs, folds, protocol, tuple(test_corpora), seeds, device)
+        plan = Plan(run, inputs, folds, protocol, tuple(test_corpora), seeds, device, train_subjects)
+        assert plan.rounds  # who is drawn of the clips that could be prepared shows several classes, too
+        yield plan
 
 
 def check_method(recognizer: Recognizer) -> None:

@@ -14,11 +14,14 @@ from dstan.splits import (
     Fold,
     Person,
     at_least_two_corpora,
+    everyone_at_once,
     kfold_by_subject,
     leave_one_corpus_out,
     leave_one_subject_out,
+    with_fewer_people,
 )
 
+ZERO_SHOT = "zero-shot"
 Protocol: TypeAlias = Callable[[Sequence[Person]], tuple[Fold, ...]]
 
 
@@ -36,6 +39,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "kfold-subject": _five_parts,
     "cde": _composite,
     "hde": leave_one_corpus_out,
+    ZERO_SHOT: everyone_at_once,
 }
 """Which people are held out together.
 
@@ -43,6 +47,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
 - ``cde``, composite database evaluation: several corpora as if they were one, and every person of each left out once
   [1]_.
 - ``hde``, holdout-database evaluation: every corpus in turn is predicted by a model fitted on all the others [2]_.
+- ``zero-shot``: everybody is predicted by a model that was fitted before, on other corpora; nobody is learned from.
 
 References
 ----------
@@ -90,15 +95,51 @@ def make_folds(protocol: str, clips: Sequence[Clip], test_corpora: Sequence[str]
     people = [clip.person for clip in clips]
     _check_apart(sorted({corpus for corpus, _ in people}))
     folds = leave_one_corpus_out(people, test_corpora) if test_corpora else split(people)
-    for fold in folds:
-        labels = {clips[index].label for index in fold.train}
-        if len(labels) < 2:
-            raise CorpusError(
-                f"all {len(fold.train)} training clips are {labels.pop()!r}, so nothing can be learned",
-                where=f"fold {fold.name}",
-                hint="Add subjects who show the other classes",
-            )
+    for fold in folds if protocol != ZERO_SHOT else ():
+        _check_learnable(fold, clips, "Add subjects who show the other classes")
     return folds
+
+
+def with_train_subjects(folds: Sequence[Fold], clips: Sequence[Clip], n: int | None, seed: int) -> tuple[Fold, ...]:
+    """Let only some people of every training part be learned from, the same for every method.
+
+    Parameters
+    ----------
+    folds
+        Of :func:`make_folds`.
+    clips
+        The clips, all labelled.
+    n
+        How many people, at least 2; None for all.
+    seed
+        The run's seed; it decides who.
+
+    Raises
+    ------
+    ConfigError
+        If ``n`` is below 2.
+    CorpusError
+        If the people drawn for a fold show one class only.
+    """
+    if n is None:
+        return tuple(folds)
+    if n < 2:
+        raise ConfigError(f"train_subjects must be 2 or more, not {n}", hint="Of one person's clips little is learned")
+    people = [clip.person for clip in clips]
+    fewer = tuple(with_fewer_people(fold, people, n, seed) for fold in folds)
+    for fold in fewer:
+        _check_learnable(fold, clips, f"Let more people be learned from: --train-subjects {n + 1}")
+    return fewer
+
+
+def _check_learnable(fold: Fold, clips: Sequence[Clip], hint: str) -> None:
+    labels = {clips[index].label for index in fold.train}
+    if len(labels) < 2:
+        raise CorpusError(
+            f"all {len(fold.train)} training clips are {labels.pop()!r}, so nothing can be learned",
+            where=f"fold {fold.name}",
+            hint=hint,
+        )
 
 
 def _check_apart(corpora: Sequence[str]) -> None:

@@ -43,6 +43,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     progress: Progress = silent,
     device: str = "cpu",
     strict: bool = False,
+    train_subjects: int | None = None,
 ) -> Result | dict[str, Result]:
     """Score methods on people whom they have not seen.
 
@@ -78,6 +79,9 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         Where to train: "cpu", "cuda", "cuda:1" ...
     strict
         Whether a clip that cannot be prepared is an error instead of being skipped and counted.
+    train_subjects
+        How many people of each training part are learned from, at least 2: drawn by seed and fold, the same for every
+        method and run. All where not given, and where there are no more.
 
     Returns
     -------
@@ -111,6 +115,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         progress=progress,
         device=device,
         strict=strict,
+        train_subjects=train_subjects,
     ) as plan:
         plan.begin(describe(methods, components, plan))
         ordered = sorted(everyone.values(), key=lambda recognizer: bool(recognizer.components()))

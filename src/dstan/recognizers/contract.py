@@ -138,6 +138,16 @@ class Recognizer(ABC):
         """
         return {name: digest for part in self.components() for name, digest in part.given().items()}
 
+    def begun_from(self) -> tuple[str, ...]:
+        """Return the corpora that the weights were learned from which a fit begins with; none where it draws its own.
+
+        Raises
+        ------
+        ModelError
+            If the weights are not there, or do not say.
+        """
+        return tuple(sorted({corpus for part in self.components() for corpus in part.begun_from()}))
+
     def memory(self, clip: PreparedClip, n: int, device: str) -> int:
         """Estimate the bytes of a device's memory that :meth:`fit` takes; 0 where it does not use the device.
 
@@ -215,6 +225,7 @@ class Recognizer(ABC):
         self.trained_ |= {
             "clips": len(clips),
             "subjects": len({clip.clip.person for clip in clips}),
+            "corpora": sorted({clip.clip.corpus for clip in clips}.union(self.begun_from())),
             "labels": dict(Counter(names[label] for label in labels)),
             "seed": seed,
             "device": device,
