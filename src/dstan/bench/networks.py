@@ -108,11 +108,10 @@ def draw_clip(recipe: Recipe, number: int) -> PreparedClip:
         Of the clip; it decides the class and the noise.
     """
     rng = np.random.default_rng(number)
-    size = (recipe.size, recipe.size) if isinstance(recipe.size, int) else recipe.size
     fields = 1 if recipe.pairs == "onset-apex" else recipe.steps
     return PreparedClip.from_arrays(
-        appearance=rng.random((recipe.steps, *size), np.float32) * 255,
-        flow=rng.standard_normal((fields, 2, *size), np.float32),
+        appearance=rng.random((recipe.steps, *recipe.shape), np.float32) * 255,
+        flow=rng.standard_normal((fields, 2, *recipe.shape), np.float32),
         label=CLASSES[number % len(CLASSES)],
         subject=str(number % 8),
         clip_id=str(number),
