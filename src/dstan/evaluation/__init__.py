@@ -4,6 +4,8 @@ Every fold of every method at every seed is a task whose result is a folder; sco
 predictions afterwards. See :func:`evaluate` to make a run and :func:`load_run` to read one.
 """
 
+from dstan.evaluation.abstention import CoverageCurve, coverage_curve
+from dstan.evaluation.calibration import Calibration
 from dstan.evaluation.candidates import Search
 from dstan.evaluation.comparison import Comparison, compare
 from dstan.evaluation.protocols import PROTOCOLS
@@ -14,7 +16,9 @@ from dstan.evaluation.tuning import Tuned, tune
 
 __all__ = [
     "PROTOCOLS",
+    "Calibration",
     "Comparison",
+    "CoverageCurve",
     "Result",
     "Run",
     "Search",
@@ -22,6 +26,7 @@ __all__ = [
     "bootstrap_intervals",
     "compare",
     "confusions_by_subject",
+    "coverage_curve",
     "evaluate",
     "load_run",
     "tune",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dstan import _atomic
 from dstan.clips import Skipped
 from dstan.errors import RunError
+from dstan.evaluation.calibration import Calibration, calibration
 from dstan.evaluation.costs import Cost, cost_of
 from dstan.evaluation.folds import DOCUMENT, PREDICTIONS
 from dstan.evaluation.statistics import bootstrap_intervals, confusions_by_subject
@@ -85,6 +86,11 @@ class Result:
         return bootstrap_intervals(self._by_subject)
 
     @functools.cached_property
+    def calibration(self) -> Calibration:
+        """How its probabilities go with being right."""
+        return calibration(self.predictions)
+
+    @functools.cached_property
     def per_corpus(self) -> dict[str, Result]:
         """The result on each corpus' own clips where predictions are of several corpora; else empty.
 
@@ -119,6 +125,7 @@ class Result:
             **self.scores,
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
             "per_seed": list(self.per_seed),
+            "calibration": self.calibration.to_dict(),
         }
 
 
