@@ -84,8 +84,8 @@ class DSTAN(Recognizer):
             self.parts = self._take(fitted, classes)
         if self.settings.fusion.method == "svm":
             self.svm.fit(self._joined([part.see(clips) for part in self.parts]), labels, len(classes))
-        self.history_ = {stream: part.history_[stream] for part in self.parts for stream in part.streams}
-        self.dynamics_ = {stream: part.dynamics_[stream] for part in self.parts for stream in part.streams}
+        self.history_ = {name: curve for part in self.parts for name, curve in part.history_.items()}
+        self.dynamics_ = {name: found for part in self.parts for name, found in part.dynamics_.items()}
 
     def _take(self, fitted: Sequence[Recognizer], classes: tuple[str, ...]) -> tuple[StreamRecognizer, ...]:
         """Return the fitted components in place of our own, after a look at what they are."""

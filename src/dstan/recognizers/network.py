@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,9 +22,12 @@ from dstan.arrays import check_array
 from dstan.clips import PreparedClip
 from dstan.config import setting
 from dstan.errors import NotFittedError, ShapeError, naming
+from dstan.networks.ensemble import Ensemble
 from dstan.networks.network import Network, Output, count_parameters
 from dstan.recognizers.contract import Inference, MethodSettings, OnEpoch, Recognizer, below
+from dstan.recognizers.recognition import RecognitionSettings, member_name, member_seed, seen_with_mirror_image
 from dstan.splits import Person
+from dstan.svm import SVM
 from dstan.training import MakeObjective, TrainingData, TrainingSettings, choose_epochs, class_objective, fit_network
 from dstan.training.data import LARGEST
 from dstan.training.inner import Start
@@ -31,6 +35,8 @@ from dstan.training.memory import memory_of_a_fit
 
 Shape = tuple[int, int, int, int]
 """(T, C, H, W) of a clip as a network sees it."""
+Attention = Mapping[str, Sequence[NDArray[np.float32]] | None]
+"""As in :class:`Inference`."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,11 @@ class NetworkSettings(MethodSettings):
     """What the settings of every network hold, besides the group ``network`` of its own."""
 
     training: TrainingSettings = setting(TrainingSettings(), "Training.")
+    recognition: RecognitionSettings = setting(
+        RecognitionSettings(),
+        "Recognition: what is made of trained networks beyond one look through one of them.",
+        added=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,7 @@ class NetworkRecognizer(Recognizer):
         self.present: tuple[int, ...] = ()
         self.shape: Shape | None = None
         self.learned: Mapping[str, NDArray[Any]] = {}
+        self.svm = SVM.linear(self.settings.recognition.C)
 
     @abstractmethod
     def build(self, n_classes: int, shape: Shape) -> Network:
@@ -128,12 +140,12 @@ class NetworkRecognizer(Recognizer):
 
     @property
     def epochs(self) -> int:
-        """The epochs of its training, at most: where their number is chosen, those of the inner networks, too."""
-        return most_epochs(self.settings.training)
+        """The epochs of its trainings, at most: where their number is chosen, those of the inner networks, too."""
+        return self.settings.recognition.members * most_epochs(self.settings.training)
 
     @property
     def parameters(self) -> int:
-        """Weights of its network, learned or given; 0 before :meth:`fit`."""
+        """Weights of its networks, learned or given; 0 before :meth:`fit`."""
         return 0 if self.network is None else count_parameters(self.network)
 
     def learn(self, clips: Sequence[PreparedClip]) -> Mapping[str, NDArray[Any]]:
@@ -181,10 +193,16 @@ class NetworkRecognizer(Recognizer):
         """
         shape = self._shape_of(self.tensor(clip))
         network = self._drawn(2, shape, 0).in_fast_layout()
-        return memory_of_a_fit(network, shape, n * len(self.views(clip)), self.settings.training, device)
+        need = memory_of_a_fit(network, shape, n * len(self.views(clip)), self.settings.training, device)
+        return need + self._waiting(network, device)
+
+    def _waiting(self, network: Network, device: str) -> int:
+        """Return the bytes of members that are trained already: they wait in the computer's memory."""
+        others = self.settings.recognition.members - 1
+        return 4 * others * count_parameters(network) if device == "cpu" else 0
 
     def see(self, clips: Sequence[PreparedClip]) -> list[Output]:
-        """Pass each clip through the network by itself, in float32.
+        """Pass each clip through the network by itself, in float32; its mirror image, too, where that is asked for.
 
         Parameters
         ----------
@@ -201,22 +219,43 @@ class NetworkRecognizer(Recognizer):
         if self.network is None:
             raise NotFittedError("this recogniser is not fitted", where=self.name, hint="Call fit first")
         with torch.inference_mode():
-            return [self.network(self._known(clip)[None]) for clip in clips]
+            return [self._look(self.network, self._known(clip)[None]) for clip in clips]
+
+    def _look(self, network: Network, clip: Float32[Tensor, "1 t c h w"]) -> Output:
+        if self.settings.recognition.mirror:
+            return seen_with_mirror_image(network, clip, self.mirrored_signs)
+        found: Output = network(clip)
+        return found
+
+    def features(self, seen: Sequence[Output]) -> NDArray[np.float64]:
+        """Return the (n, f) features that the last layer sees; those of several members stand side by side.
+
+        Parameters
+        ----------
+        seen
+            What :meth:`see` returned, of one clip at least.
+        """
+        return np.array([output.features[0].numpy() for output in seen], dtype=np.float64)
 
     def interpret(self, seen: Sequence[Output]) -> Inference:
         """Turn what the network returned into winners, probabilities and attention.
+
+        Where an SVM is the classifier, it answers in place of the last layer.
 
         Parameters
         ----------
         seen
             What :meth:`see` returned.
         """
+        weights = [output.temporal[0].numpy() for output in seen if output.temporal is not None] or None
+        attention: Attention = dict.fromkeys(self.streams, weights)
+        if self.settings.recognition.classifier == "svm":
+            return Inference(*self.svm.infer(self.features(seen)), attention)
         probabilities = np.zeros((len(seen), len(self.classes_)))
         present = list(self.present)
         for row, output in zip(probabilities, seen, strict=True):
             row[present] = torch.softmax(output.logits[0, present].double(), dim=0).numpy()
-        weights = [output.temporal[0].numpy() for output in seen if output.temporal is not None] or None
-        return Inference(probabilities.argmax(1), probabilities, dict.fromkeys(self.streams, weights))
+        return Inference(probabilities.argmax(1), probabilities, attention)
 
     def _fit(
         self,
@@ -231,8 +270,10 @@ class NetworkRecognizer(Recognizer):
     ) -> None:
         self.learned = self.learn(clips)
         data = self._data(clips, torch.from_numpy(labels))
-        self.network = self._train(clips, data, len(classes), seed=seed, device=device, on_epoch=on_epoch)
+        self.network = self._train_all(clips, data, len(classes), seed=seed, device=device, on_epoch=on_epoch)
         self.present = tuple(int(label) for label in np.unique(labels))
+        if self.settings.recognition.classifier == "svm":
+            self.svm.fit(self.features(self.see(clips)), labels, len(classes))
 
     def _data(self, clips: Sequence[PreparedClip], labels: Tensor) -> TrainingData:
         """Return all views of all clips, clip by clip."""
@@ -246,6 +287,27 @@ class NetworkRecognizer(Recognizer):
     def _views(self, clip: PreparedClip) -> Sequence[Float32[Tensor, "t c h w"]]:
         with naming(clip.clip):
             return [_checked(view) for view in self.views(clip)]
+
+    def _train_all(
+        self,
+        clips: Sequence[PreparedClip],
+        data: TrainingData,
+        n_classes: int,
+        *,
+        seed: int,
+        device: str,
+        on_epoch: OnEpoch | None,
+    ) -> Network:
+        """Train each member by itself, its number of epochs included, and keep the curves of all."""
+        networks = []
+        for number in range(1, self.settings.recognition.members + 1):
+            one = copy.copy(self)
+            one.history_, one.dynamics_ = {}, {}
+            own, told = member_seed(seed, number), _told_of(number, on_epoch)
+            networks.append(one._train(clips, data, n_classes, seed=own, device=device, on_epoch=told))
+            self.history_ |= {member_name(name, number): curve for name, curve in one.history_.items()}
+            self.dynamics_ |= {member_name(name, number): found for name, found in one.dynamics_.items()}
+        return Ensemble(networks) if len(networks) > 1 else networks[0]
 
     def _train(
         self,
@@ -304,7 +366,8 @@ class NetworkRecognizer(Recognizer):
             raise NotFittedError("this recogniser is not fitted", where=self.name)
         arrays = {name: value.contiguous().numpy() for name, value in self.network.state_dict().items()}
         learned = {f"learned.{name}": value for name, value in self.learned.items()}
-        return {**arrays, **learned}, {"present": list(self.present), "shape": self.shape}
+        svm = {f"svm.{name}": value for name, value in self.svm.arrays.items()}
+        return {**arrays, **learned, **svm}, {"present": list(self.present), "shape": self.shape}
 
     def _restore(
         self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any], classes: tuple[str, ...]
@@ -312,8 +375,10 @@ class NetworkRecognizer(Recognizer):
         t, c, h, w = (int(side) for side in document["shape"])
         self.shape = (t, c, h, w)
         self.learned = below(arrays, "learned")
-        network = self._drawn(len(classes), self.shape, 0)
-        given = {name: value for name, value in arrays.items() if not name.startswith("learned.")}
+        self.svm.arrays = below(arrays, "svm")
+        members = [self._drawn(len(classes), self.shape, 0) for _ in range(self.settings.recognition.members)]
+        network = Ensemble(members) if len(members) > 1 else members[0]
+        given = {name: value for name, value in arrays.items() if not name.startswith(("learned.", "svm."))}
         expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
         found = {name: tuple(value.shape) for name, value in given.items()}
         if expected != found:
@@ -351,6 +416,13 @@ class NetworkRecognizer(Recognizer):
 
 def _sides(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
+
+
+def _told_of(number: int, on_epoch: OnEpoch | None) -> OnEpoch | None:
+    """Return what tells of the epochs of a member."""
+    if on_epoch is None:
+        return None
+    return lambda name, record: on_epoch(member_name(name, number), record)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from torch import Tensor
 from dstan._random import child_seed
 from dstan.clips import PreparedClip
 from dstan.fusion import FusionSettings
-from dstan.networks.network import Output
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamSettings
 from dstan.preprocessing.strain import strain_of_fields
 from dstan.recognizers.contract import Fidelity, MethodSettings, OnEpoch, Recognizer, StreamName
@@ -119,17 +118,6 @@ class StreamRecognizer(NetworkRecognizer):
         if self.stream == "appearance":
             return (1.0,)
         return (-1.0, 1.0, 1.0) if self.settings.flow_strain else (-1.0, 1.0)
-
-    def features(self, seen: Sequence[Output]) -> NDArray[np.float64]:
-        """Return the (n, f) time-averaged LSTM features (equation 1): p or q of equation 9.
-
-        Parameters
-        ----------
-        seen
-            What :meth:`see` returned.
-        """
-        width = self.settings.network.lstm_width
-        return np.array([output.features[0].numpy() for output in seen], dtype=np.float64).reshape(-1, width)
 
     def _fit(
         self,

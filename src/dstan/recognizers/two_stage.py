@@ -93,7 +93,9 @@ class TwoStageRecognizer(NetworkRecognizer):
         """The epochs of both stages, at most."""
         first, second = self.first_training, self.settings.training
         rounds = 1 if isinstance(second.epochs, int) else second.inner_parts + 1
-        return rounds * len(self.backbones) * most_epochs(first) + most_epochs(second)
+        return self.settings.recognition.members * (
+            rounds * len(self.backbones) * most_epochs(first) + most_epochs(second)
+        )
 
     def memory(self, clip: PreparedClip, n: int, device: str) -> int:
         """Estimate the bytes of a device's memory that :meth:`fit` takes: those of the stage that needs most.
@@ -116,7 +118,7 @@ class TwoStageRecognizer(NetworkRecognizer):
             t, c, h, w = _given(network, name)(steps[:1]).shape
             classifier = network.step_classifier(name, 2)
             needs.append(memory_of_a_fit(classifier, (t, c, h, w), n * len(steps), self.first_training, device))
-        return max(needs)
+        return max(needs) + self._waiting(network, device)
 
     def _train(
         self,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan.recognizers.recognition import common_name
 from dstan.training import InnerChoice, Restart
 
 Numbers = tuple[float, ...]
@@ -52,14 +53,19 @@ class Fit:
 def fits_by_network(folds: Sequence[Mapping[str, Any]]) -> dict[str, list[Fit]]:
     """Return the fits of each network, from the documents of the folds, in the order of folds and seeds.
 
+    Members of an ensemble are fits of one network.
+
     Parameters
     ----------
     folds
         What ``fold.json`` says of each fold and seed.
     """
     ordered = sorted(folds, key=lambda fold: (str(fold["fold"]), int(fold["seed"])))
-    networks = dict.fromkeys(network for fold in ordered for network in fold["history"])
-    return {network: [_fit(fold, network) for fold in ordered if network in fold["history"]] for network in networks}
+    found: dict[str, list[Fit]] = {}
+    for fold in ordered:
+        for training in fold["history"]:
+            found.setdefault(common_name(training), []).append(_fit(fold, training))
+    return found
 
 
 def _fit(fold: Mapping[str, Any], network: str) -> Fit:
