@@ -22,7 +22,7 @@ from dstan.evaluation.folds import FoldTask, run_fold
 from dstan.evaluation.inputs import load_inputs
 from dstan.recognizers import METHODS, Recognizer
 
-ARRAYS = ("appearance", "flow", "appearance_times", "flow_times", "landmarks")
+ARRAYS = ("appearance", "flow", "strain", "appearance_times", "flow_times", "landmarks")
 TRAINING = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-2, "inner_epochs": [1, 2, 3], "inner_parts": 2}
 
 Evaluate = Callable[[str, list[PreparedClip], Path], object]

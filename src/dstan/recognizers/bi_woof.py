@@ -75,7 +75,8 @@ class BiWOOF(DescriptorRecognizer):
             If it has more fields.
         """
         (field,) = one_field(clip, f"{self.name} takes one field of flow")
-        return bi_woof(field.transpose(1, 2, 0), **vars(self.settings.descriptor))
+        strain = None if clip.strain is None else clip.strain[0]
+        return bi_woof(field.transpose(1, 2, 0), strain=strain, **vars(self.settings.descriptor))
 
 
 COMMON = BiWOOFSettings(

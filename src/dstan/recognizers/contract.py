@@ -375,6 +375,13 @@ class Recognizer(ABC):
                     raise ShapeError(f"{self.name} needs {stream}, which this clip does not have", where=clip.clip)
 
     def _check_alike(self, clips: Sequence[PreparedClip]) -> None:
+        for clip in clips if "flow" in self.streams else ():
+            if (clip.strain is None) != (clips[0].strain is None):
+                raise ShapeError(
+                    "strain is given with some training clips and not with others",
+                    where=clip.clip,
+                    hint="Give it with all of them, or with none: it is then computed from the flow",
+                )
         for stream in self.streams:
             first = getattr(clips[0], stream).shape
             for clip in clips:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,14 +15,22 @@ from torch.nn import functional
 
 from dstan.clips import PreparedClip
 from dstan.errors import ShapeError
-from dstan.preprocessing.strain import strain_of_fields
 from dstan.recognizers.contract import StreamName
-from dstan.recognizers.network import NetworkRecognizer
+from dstan.recognizers.flow_values import PIXELS, flow_values_setting, motion_channels
+from dstan.recognizers.network import NetworkRecognizer, NetworkSettings
+
+
+@dataclass(frozen=True)
+class FlowImageSettings(NetworkSettings):
+    """What the settings of every such net hold, besides the group ``network`` of its own."""
+
+    flow_values: str = flow_values_setting()
 
 
 class FlowImageRecognizer(NetworkRecognizer):
     """Base of the shallow nets that look at :func:`flow_image`."""
 
+    settings: FlowImageSettings
     streams: ClassVar[tuple[StreamName, ...]] = ("flow",)
 
     @property
@@ -47,7 +56,7 @@ class FlowImageRecognizer(NetworkRecognizer):
         ShapeError
             If it has more fields.
         """
-        return flow_image(clip, self.size)
+        return flow_image(clip, self.size, self.settings.flow_values)
 
 
 def one_field(clip: PreparedClip, demand: str) -> NDArray[np.float32]:
@@ -75,11 +84,11 @@ def one_field(clip: PreparedClip, demand: str) -> NDArray[np.float32]:
     return flow
 
 
-def flow_image(clip: PreparedClip, size: int) -> Float32[Tensor, "1 3 size size"]:
+def flow_image(clip: PreparedClip, size: int, values: str = PIXELS) -> Float32[Tensor, "1 3 size size"]:
     """Return horizontal flow, vertical flow and strain as one image.
 
-    Strain is taken at the size that the clip was prepared in; then each becomes its average over areas. Displacements
-    stay in pixels of the prepared clip.
+    Strain is that of the clip, or taken at the size that the clip was prepared in; then each becomes its average over
+    areas. Displacements stay in pixels of the prepared clip, or each channel is made relative before it is averaged.
 
     Parameters
     ----------
@@ -87,12 +96,14 @@ def flow_image(clip: PreparedClip, size: int) -> Float32[Tensor, "1 3 size size"
         With one field of flow, from onset to apex.
     size
         Side of the image, in pixels.
+    values
+        "pixels" or "relative"; see :func:`dstan.recognizers.flow_values.motion_channels`.
 
     Raises
     ------
     ShapeError
         If the clip has more fields.
     """
-    flow = one_field(clip, "one field of flow is needed")
-    image = torch.from_numpy(np.concatenate([flow, strain_of_fields(flow)[:, None]], axis=1))
+    one_field(clip, "one field of flow is needed")
+    image = torch.from_numpy(motion_channels(clip, values, strain=1.0))
     return functional.interpolate(image, (size, size), mode="area")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dstan.config import setting
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import StreamSettings
+from dstan.recognizers.flow_values import RELATIVE, flow_values_setting
 from dstan.recognizers.network import NetworkSettings
 from dstan.training import TrainingSettings
 
@@ -20,17 +21,19 @@ class DSTANSettings(NetworkSettings):
     fusion: FusionSettings = setting(FusionSettings(), "Joining the streams (section 2.6).")
     flow_gain: float | None = setting(
         None,
-        "Factor on the flow before the network; not set: 1 for pairs from the onset, 4 for adjacent ones.",
+        "Factor on the flow before the network; not set: 1 for pairs from the onset and for relative values, 4 for "
+        "adjacent pairs.",
         low=0.0,
     )
 
     flow_strain: bool = setting(
         False, "The magnitude of the flow's strain, times 10 pixels, is a third channel of the motion stream."
     )
+    flow_values: str = flow_values_setting()
 
     @property
     def gain(self) -> float:
         """The factor on the flow that is in force."""
         if self.flow_gain is not None:
             return self.flow_gain
-        return 4.0 if self.recipe.pairs == "adjacent" else 1.0
+        return 4.0 if self.recipe.pairs == "adjacent" and self.flow_values != RELATIVE else 1.0

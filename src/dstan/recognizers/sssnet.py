@@ -9,13 +9,13 @@ from dstan.config import setting
 from dstan.networks.sssnet import SSSNet, SSSNetSettings
 from dstan.preprocessing.recipe import Recipe
 from dstan.recognizers.contract import Fidelity
-from dstan.recognizers.flow_image import FlowImageRecognizer
-from dstan.recognizers.network import NetworkSettings, Shape
+from dstan.recognizers.flow_image import FlowImageRecognizer, FlowImageSettings
+from dstan.recognizers.network import Shape
 from dstan.training import AugmentationSettings, TrainingSettings
 
 
 @dataclass(frozen=True)
-class SSSNetRecognizerSettings(NetworkSettings):
+class SSSNetRecognizerSettings(FlowImageSettings):
     """All settings of SSSNet."""
 
     network: SSSNetSettings = setting(SSSNetSettings(), "The network.")

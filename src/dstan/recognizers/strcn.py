@@ -22,6 +22,7 @@ from dstan.networks.strcn import SMALLEST_INPUT, STRCNNetwork, STRCNNetworkSetti
 from dstan.preprocessing.recipe import Recipe
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.flow_image import one_field
+from dstan.recognizers.flow_values import PIXELS, flow_values_setting, motion_channels
 from dstan.recognizers.network import NetworkRecognizer, NetworkSettings, Shape
 from dstan.recognizers.strcn_appearance import KERNELS, REMOVALS, columns_of, moving_pixels, resized, variants
 from dstan.training import AugmentationSettings, TrainingSettings
@@ -57,17 +58,23 @@ class STRCNInputSettings(Settings):
 class STRCNSettings(NetworkSettings):
     """Everything that decides STRCN."""
 
+    flow_values: str = flow_values_setting()
     input: STRCNInputSettings = setting(STRCNInputSettings(), "What it looks at.")
     network: STRCNNetworkSettings = setting(STRCNNetworkSettings(), "The network.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.input.kind == "flow":
+            return
         changes = self.training.augmentation
-        if self.input.kind == "appearance" and (changes.mirror or changes.shift > 0 or changes.is_affine):
+        if self.recognition.mirror or changes.mirror or changes.shift > 0 or changes.is_affine:
             raise ConfigError(
                 "a matrix of pixels and time cannot be mirrored, shifted, turned or zoomed as a face can",
-                hint="Leave training.augmentation off; input.removals and input.kernels make the variants",
+                hint="Leave training.augmentation and recognition.mirror off; input.removals and input.kernels make "
+                "the variants",
             )
+        if self.flow_values != PIXELS:
+            raise ConfigError("STRCN-A sees no flow that could be relative", hint="Leave flow_values out")
 
 
 class STRCN(NetworkRecognizer):
@@ -169,7 +176,7 @@ class STRCN(NetworkRecognizer):
         return {"mask": mask.astype(np.uint8)}
 
     def tensor(self, clip: PreparedClip) -> Float32[Tensor, "1 c h w"]:
-        """Return flow in pixels, or the grey values of the masked pixels through time.
+        """Return flow in pixels or relative values, or the grey values of the masked pixels through time.
 
         Parameters
         ----------
@@ -183,7 +190,8 @@ class STRCN(NetworkRecognizer):
         """
         if not self.sees_flow:
             return _matrix(resized(self._columns(clip), PREDICTED))
-        return torch.from_numpy(one_field(clip, f"{self.name} takes one field of flow"))
+        one_field(clip, f"{self.name} takes one field of flow")
+        return torch.from_numpy(motion_channels(clip, self.settings.flow_values))
 
     def views(self, clip: PreparedClip) -> Sequence[Float32[Tensor, "1 c h w"]]:
         """Return the field of flow, or the variants of the matrix.

@@ -16,13 +16,13 @@ from dstan._random import child_seed
 from dstan.clips import PreparedClip
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamSettings
-from dstan.preprocessing.strain import strain_of_fields
 from dstan.recognizers.contract import Fidelity, MethodSettings, OnEpoch, Recognizer, StreamName
+from dstan.recognizers.flow_values import PIXELS, motion_channels
 from dstan.recognizers.network import NetworkRecognizer, Shape
 from dstan.recognizers.settings import DSTANSettings
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
-STRAIN_GAIN = np.float32(10.0)
+STRAIN_GAIN = 10.0
 """Pixels: brings strain, which has no unit, to the size of the flow that it is taken from."""
 
 
@@ -105,12 +105,12 @@ class StreamRecognizer(NetworkRecognizer):
         clip
             With its stream.
         """
-        array = getattr(clip, self.stream)
         if self.stream == "appearance":
+            array = np.asarray(clip.appearance)
             return torch.from_numpy(((array - array.mean()) / (array.std() + 1e-6))[:, None])
-        if self.settings.flow_strain:
-            array = np.concatenate([array, STRAIN_GAIN * strain_of_fields(array)[:, None]], axis=1)
-        return torch.from_numpy(array * np.float32(self.settings.gain))
+        gain = STRAIN_GAIN if self.settings.flow_strain else None
+        motion = motion_channels(clip, self.settings.flow_values, strain=gain)
+        return torch.from_numpy(motion * np.float32(self.settings.gain))
 
     @property
     def mirrored_signs(self) -> tuple[float, ...]:
@@ -160,5 +160,5 @@ def _concerning(stream: StreamName, settings: DSTANSettings) -> DSTANSettings:
     """Return the settings with what does not concern the stream at its default."""
     alone = replace(settings, fusion=FusionSettings())
     if stream == "appearance":
-        return replace(alone, flow_gain=None, flow_strain=False)
+        return replace(alone, flow_gain=None, flow_strain=False, flow_values=PIXELS)
     return replace(alone, network=replace(settings.network, lhfn=False))

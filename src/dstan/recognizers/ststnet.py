@@ -9,13 +9,13 @@ from dstan.config import setting
 from dstan.networks.ststnet import STSTNet, STSTNetSettings
 from dstan.preprocessing.recipe import Recipe
 from dstan.recognizers.contract import Fidelity
-from dstan.recognizers.flow_image import FlowImageRecognizer
-from dstan.recognizers.network import NetworkSettings, Shape
+from dstan.recognizers.flow_image import FlowImageRecognizer, FlowImageSettings
+from dstan.recognizers.network import Shape
 from dstan.training import AugmentationSettings, TrainingSettings
 
 
 @dataclass(frozen=True)
-class STSTNetRecognizerSettings(NetworkSettings):
+class STSTNetRecognizerSettings(FlowImageSettings):
     """All settings of STSTNet."""
 
     network: STSTNetSettings = setting(STSTNetSettings(), "The network.")
