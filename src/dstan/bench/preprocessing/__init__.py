@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dstan.bench.preprocessing.alignment import bench_alignment
 from dstan.bench.preprocessing.apex import apex_tables
 from dstan.bench.preprocessing.flow import flow_tables
+from dstan.bench.preprocessing.flow_error import flow_error_tables
 from dstan.bench.tables import Cell, Plot, Table, Tables
 
 _WHAT = {
@@ -22,7 +23,7 @@ def bench_preprocessing() -> Tables:
         Table.of(name, _WHAT.get(name, name), [_with_units(row) for row in rows], _PLOTS.get(name))
         for name, rows in bench_alignment().items()
     )
-    return Tables("preprocessing", aligned + flow_tables() + apex_tables())
+    return Tables("preprocessing", aligned + flow_tables() + flow_error_tables() + apex_tables())
 
 
 def _with_units(row: Mapping[str, Cell]) -> dict[str, Cell]:

@@ -104,7 +104,7 @@ def flow_tables(
 
 def measure(estimate: NDArray[np.float32], truth: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the numbers of :data:`MEASURES` for one field of an aligned crop, (H, W, 2) in pixels."""
-    face, length = _face((truth.shape[0], truth.shape[1])), np.linalg.norm(truth, axis=2)
+    face, length = face_radius((truth.shape[0], truth.shape[1])) < 1, np.linalg.norm(truth, axis=2)
     moves, rests = length >= length.max() / 2, face & (length < 0.03 * length.max())
     error = np.linalg.norm(estimate - truth, axis=2)
     e, t = estimate[moves], truth[moves]
@@ -145,8 +145,11 @@ def _pairs(
                 yield noise, width, _Pair(pairs, a, b, truth)
 
 
-def _face(shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Mark the face in an aligned crop: an ellipse from the hair line to the chin."""
+def face_radius(shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return how far each pixel of an aligned crop is from the middle of the face, (H, W).
+
+    It is 1 on an ellipse from the hair line to the chin.
+    """
     x, y = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
     centre, unit = eye_centres(shape).mean(axis=0), eye_distance(shape)
-    return np.asarray(((x - centre[0]) / (1.06 * unit)) ** 2 + ((y - centre[1] - 0.5 * unit) / (1.3 * unit)) ** 2 < 1)
+    return np.asarray(np.hypot((x - centre[0]) / (1.06 * unit), (y - centre[1] - 0.5 * unit) / (1.3 * unit)))
