@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dstan.cli import options, output
 from dstan.cli.preparation import show_skipped
-from dstan.errors import RunError
+from dstan.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from dstan.evaluation import Result
@@ -24,7 +24,9 @@ HEADLINES = {"accuracy": "accuracy", "f1_le_ngo": "F1", "uf1": "UF1", "uar": "UA
 
 @app.command(rich_help_panel=PANEL)
 def evaluate(
-    methods: Annotated[list[str], typer.Argument(metavar="METHOD...", help="One or more of: dstan methods.")],
+    methods: Annotated[
+        list[str] | None, typer.Argument(metavar="[METHOD...]", help="One or more of: dstan methods.")
+    ] = None,
     corpora: options.Corpora = None,
     roots: options.Roots = None,
     task: options.Task = None,
@@ -51,6 +53,23 @@ def evaluate(
     cluster: options.Cluster = None,
     device: options.Device = "auto",
     track: options.Track = "common",
+    train_subjects: Annotated[
+        int | None,
+        typer.Option(
+            "--train-subjects",
+            metavar="K",
+            min=2,
+            help="Learn from K people of each training part only, the same for every method [default: from all].",
+        ),
+    ] = None,
+    zero_shot: Annotated[
+        Path | None,
+        typer.Option(
+            "--zero-shot",
+            metavar="WEIGHTS",
+            help="Instead of METHOD: a fitted model, applied as it is; every clip is a test clip.",
+        ),
+    ] = None,
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
@@ -65,13 +84,20 @@ def evaluate(
 
     Three corpora as one: `dstan evaluate dstan --task megc2019-3 --protocol cde --root smic-hs=A --root casme2=B --root
     samm=C`
+
+    How good with only five people to learn from: `dstan evaluate stmn-a --train-subjects 5 --corpus casme2 --root twin`
+
+    A model as it is, made of other people: `dstan evaluate --zero-shot weights --corpus casme2 --root twin --task
+    megc2019-3`
     """
     from dstan.evaluation import evaluate as run_evaluation
     from dstan.evaluation import load_run
     from dstan.preprocessing.cache import Cache
     from dstan.reports.looks import save_looks
 
-    made = options.recognizers(methods, options.settings(config, assignments), track)
+    overrides = options.settings(config, assignments)
+    made = _made(methods or (), overrides, track) if zero_shot is None else [_as_it_is(zero_shot, methods, overrides)]
+    protocol = protocol if zero_shot is None else _protocol_of_zero_shot(protocol)
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     folder = out or Path("runs") / "+".join(dict.fromkeys(clip.corpus for clip in clips))
@@ -90,25 +116,67 @@ def evaluate(
             progress=progress,
             device=where,
             strict=strict,
+            train_subjects=train_subjects,
         )
     run = load_run(folder)
     save_looks(folder, clips, made[0].recipe, store)
     if as_json:
-        scores = {one.method: {**one.to_dict(), **results[one.method].to_dict()} for one in _standings(made)}
+        found = _standings(made, protocol)
+        scores = {one.method: {**one.to_dict(), **results[one.method].to_dict()} for one in found}
         costs = {one.name: run.costs.get(one.name) for one in made}
-        output.document({"run": folder, "results": scores, "costs": costs, "skipped": run.skipped})
+        few = {"train_subjects": train_subjects} if train_subjects else {}
+        output.document({"run": folder, **few, "results": scores, "costs": costs, "skipped": run.skipped})
         return
-    show_results(results, made)
+    show_results(results, made, protocol)
+    if train_subjects:
+        output.say(
+            f"Of each training part {train_subjects} people were learned from, the same for every method.", "dim"
+        )
     show_skipped(run.skipped)
-    output.say(f"Predictions, scores and models of every fold: {folder}")
+    output.say(f"Predictions{' and scores' if zero_shot else ', scores and models of every fold'}: {folder}")
     output.say(f"Next: dstan report {folder}", "dim")
 
 
-def show_results(results: Mapping[str, Result], methods: Sequence[Recognizer]) -> None:
+def _made(methods: Sequence[str], overrides: Mapping[str, Any], track: str) -> list[Recognizer]:
+    """Make the methods named."""
+    if not methods:
+        raise ConfigError(
+            "there is no method to evaluate",
+            hint="Name one or more (dstan methods), or a fitted model: dstan evaluate --zero-shot WEIGHTS",
+        )
+    return options.recognizers(methods, overrides, track)
+
+
+def _as_it_is(weights: Path, methods: Sequence[str] | None, overrides: Mapping[str, Any]) -> Recognizer:
+    """Load the model that is applied as it is."""
+    from dstan.recognizers import load_model
+
+    if methods:
+        raise ConfigError(
+            f"--zero-shot {weights} applies that model as it is, and {' '.join(methods)} would be fitted",
+            hint=f"Leave one out, or let them begin from it: --init {weights}",
+        )
+    if overrides:
+        raise ConfigError(
+            "a model that is applied as it is has the settings that it was made with",
+            hint="Leave out --set and --config",
+        )
+    return load_model(weights)
+
+
+def _protocol_of_zero_shot(named: str) -> str:
+    from dstan.evaluation.protocols import ZERO_SHOT
+
+    if named not in ("loso", ZERO_SHOT):
+        raise ConfigError(f"--zero-shot holds nobody out, as --protocol {named} would", hint="Leave --protocol out")
+    return ZERO_SHOT
+
+
+def show_results(results: Mapping[str, Result], methods: Sequence[Recognizer], protocol: str = "loso") -> None:
     """Print the headline scores of every method with their intervals, and where there are several, by corpus."""
     from dstan.evaluation.standing import RANKING, WEIGHTS
 
-    standings = _standings(methods)
+    standings = _standings(methods, protocol)
     rows = []
     for one in standings:
         result = results[one.method]
@@ -129,11 +197,13 @@ def show_results(results: Mapping[str, Result], methods: Sequence[Recognizer]) -
         output.say(WEIGHTS, "dim")
 
 
-def _standings(methods: Sequence[Recognizer]) -> list[Standing]:
+def _standings(methods: Sequence[Recognizer], protocol: str) -> list[Standing]:
     """Return how each method's scores are to be taken; those that are ranked come first."""
+    from dstan.evaluation.protocols import ZERO_SHOT
     from dstan.evaluation.standing import Standing
 
-    return sorted(map(Standing.of, methods), key=lambda one: not one.is_ranked)
+    found = [Standing.of(one, is_zero_shot=protocol == ZERO_SHOT) for one in methods]
+    return sorted(found, key=lambda one: not one.is_ranked)
 
 
 def _show_by_corpus(results: Mapping[str, Result], standings: Sequence[Standing]) -> None:

@@ -23,7 +23,7 @@ class Cost:
         Weights of its networks, learned or given; 0 without a network.
     fit_seconds
         Of one fit on the training part of a fold, with the fits of what the method is made of; None where these are
-        not in the run.
+        not in the run, and where a model was applied as it is.
     clips_per_second
         Clips learned from times epochs, over the seconds of the fit; a clip counts once for each network and stage
         that learns from it. None without epochs, and where epochs were chosen inside or a training was begun again,
@@ -66,7 +66,9 @@ def cost_of(folds: Sequence[Document], parts: Sequence[Sequence[Document] | None
 
 
 def _fit_seconds(fold: Document, parts: Sequence[Sequence[Document] | None]) -> float | None:
-    """Return the seconds of a fold's fit with those of its parts; None where a part is not known."""
+    """Return the seconds of a fold's fit with those of its parts; None where a part is not known or nothing learned."""
+    if not fold["train"]:
+        return None
     total = float(fold["seconds"]["fit"])
     for part in parts:
         same = [one for one in part or () if (one["fold"], one["seed"]) == (fold["fold"], fold["seed"])]

@@ -56,6 +56,8 @@ class FoldTask:
         Whether the fitted model is written, too.
     about
         A few words that tell it from others of the same method, fold and seed.
+    model
+        Digest of what the method has learned before, where it is applied as it is; else "" and it is fitted.
     """
 
     recognizer: Recognizer
@@ -68,6 +70,7 @@ class FoldTask:
     parts: tuple[Path, ...] = ()
     keeps_model: bool = True
     about: str = ""
+    model: str = ""
 
     def __str__(self) -> str:
         about = f" ({self.about})" if self.about else ""
@@ -82,7 +85,7 @@ class FoldTask:
     @property
     def components(self) -> tuple[FoldTask, ...]:
         """The tasks that fit what the method is made of; they must be finished before this one."""
-        made_of = self.recognizer.components()
+        made_of = () if self.model else self.recognizer.components()
         places = self.parts or (self.run,) * len(made_of)
         return tuple(
             replace(self, recognizer=part, run=place, parts=(), keeps_model=True)
@@ -93,7 +96,8 @@ class FoldTask:
     def digest(self) -> str:
         """Changes with anything that decides the result."""
         method = (self.recognizer.name, self.recognizer.settings.to_dict(), self.classes, self.device)
-        return digest_of([*method, self.fold.name, self.fold.train, self.fold.test, self.seed, self.inputs[1:]])
+        known = [self.model] if self.model else []
+        return digest_of([*method, self.fold.name, self.fold.train, self.fold.test, self.seed, self.inputs[1:], *known])
 
     def is_finished(self) -> bool:
         """Whether its folder is whole and was made by this very task."""
@@ -133,15 +137,9 @@ def run_fold(task: FoldTask) -> dict[str, dict[str, Any]]:
     """
     clips = load_inputs(*task.inputs)
     recognizer = copy.deepcopy(task.recognizer)
-    train = [clips[index] for index in task.fold.train]
     begun = time.perf_counter()
-    recognizer.fit(
-        train,
-        classes=task.classes,
-        seed=child_seed(task.seed, "fold", task.fold.name),
-        device=task.device,
-        fitted=[_load_component(part) for part in task.components] or None,
-    )
+    if not task.model:
+        _fit(recognizer, task, clips)
     fitted = time.perf_counter() - begun
     test = [clips[index] for index in task.fold.test]  # read only now, when nothing can be learned from them
     begun = time.perf_counter()
@@ -152,8 +150,19 @@ def run_fold(task: FoldTask) -> dict[str, dict[str, Any]]:
         save_model(recognizer, task.folder)
     _atomic.write_text(task.folder / PREDICTIONS, predictions)
     seconds = {"fit": round(fitted, 3), "predict": round(predicted, 3)}
-    _atomic.write_json(task.folder / DOCUMENT, _document(task, recognizer, predictions, seconds))
-    return recognizer.dynamics_
+    document = _document(task, recognizer, predictions, seconds)
+    _atomic.write_json(task.folder / DOCUMENT, document)
+    return dict(document["dynamics"])
+
+
+def _fit(recognizer: Recognizer, task: FoldTask, clips: Sequence[PreparedClip]) -> None:
+    recognizer.fit(
+        [clips[index] for index in task.fold.train],
+        classes=task.classes,
+        seed=child_seed(task.seed, "fold", task.fold.name),
+        device=task.device,
+        fitted=[_load_component(part) for part in task.components] or None,
+    )
 
 
 def _load_component(task: FoldTask) -> Recognizer:
@@ -171,6 +180,7 @@ def _table(task: FoldTask, clips: Sequence[PreparedClip], details: Sequence[dict
 
 
 def _document(task: FoldTask, recognizer: Recognizer, predictions: str, seconds: dict[str, float]) -> dict[str, Any]:
+    learned = {"history": recognizer.history_, "dynamics": recognizer.dynamics_, "choice": recognizer.choice_}
     return {
         "digest": task.digest,
         PREDICTIONS: _sha256(predictions.encode()),
@@ -181,9 +191,7 @@ def _document(task: FoldTask, recognizer: Recognizer, predictions: str, seconds:
         "test": len(task.fold.test),
         "seconds": seconds,
         "parameters": recognizer.parameters,
-        "history": recognizer.history_,
-        "dynamics": recognizer.dynamics_,
-        "choice": recognizer.choice_,
+        **({name: {} for name in learned} if task.model else learned),  # how a model learned before stands in its card
     }
 
 

@@ -15,6 +15,7 @@ from dstan.clips import Clip
 from dstan.evaluation.inputs import noted_of
 from dstan.evaluation.own_code import code_of
 from dstan.evaluation.standing import Standing
+from dstan.evaluation.zero_shot import digest_of_model
 
 if TYPE_CHECKING:
     from dstan.evaluation.plan import Plan
@@ -80,7 +81,9 @@ def describe(
         "skipped": len(clips.skipped),
         "notes": list(clips.notes),
         **noted_of(inputs),
-        "methods": {name: {**_method(recognizer), **(tuned or {})} for name, recognizer in methods.items()},
+        "methods": {
+            name: {**_method(recognizer, plan.is_zero_shot), **(tuned or {})} for name, recognizer in methods.items()
+        },
         "components": {name: _method(recognizer) for name, recognizer in components.items()},
     }
 
@@ -90,14 +93,16 @@ def _folders(clips: Iterable[Clip]) -> set[Path]:
     return {folder for clip in clips if clip.path != Path() for folder in clip.path.absolute().parents}
 
 
-def _method(recognizer: Recognizer) -> dict[str, Any]:
-    code, files = code_of(recognizer), recognizer.given()
+def _method(recognizer: Recognizer, is_zero_shot: bool = False) -> dict[str, Any]:
+    code = code_of(recognizer)
+    files = {"the model": digest_of_model(recognizer)} if is_zero_shot else recognizer.given()
+    parts = () if is_zero_shot else recognizer.components()
     return {
-        **Standing.of(recognizer).to_dict(),
+        **Standing.of(recognizer, is_zero_shot=is_zero_shot).to_dict(),
         **({"code": code} if code else {}),
         **({"files": files} if files else {}),
         "settings": recognizer.settings.to_dict(),
-        "components": [part.name for part in recognizer.components()],
+        "components": [part.name for part in parts],
     }
 
 

@@ -95,7 +95,7 @@ def prepare_inputs(
     from dstan.preprocessing.cache import Cache, check_any, prepare_clips
 
     cache = Cache() if cache is None else cache
-    clips = replace(clips, classes=_classes(clips, classes or clips.classes))
+    clips = replace(clips, classes=classes_of(clips, classes or clips.classes))
     distinct = {recipe.digest(): recipe for recipe in recipes}
     for recipe in distinct.values():
         clips = prepare_clips(clips, recipe, cache, workers=workers, cluster=cluster, progress=progress, strict=strict)
@@ -122,7 +122,7 @@ def keep_inputs(prepared: Sequence[PreparedClip], classes: Sequence[str] | None,
         If two clips have the same key or a label is not one of the classes.
     """
     own = [clip.clip for clip in prepared]
-    clips = ClipSet(tuple(own), classes=_classes(own, classes))
+    clips = ClipSet(tuple(own), classes=classes_of(own, classes))
     files = tuple(folder / f"{number:06d}.safetensors" for number in range(len(clips)))
     for clip, file in zip(prepared, files, strict=True):
         clip.save(file)
@@ -177,7 +177,8 @@ def load_inputs(path: Path, digest: str, key: str) -> LoadedClips:
     return LoadedClips([_clip(clip) for clip in document["clips"]], [Path(file) for file in document["files"][key]])
 
 
-def _classes(clips: Sequence[Clip], classes: Sequence[str] | None) -> tuple[str, ...]:
+def classes_of(clips: Sequence[Clip], classes: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the classes in order: those given, or else the labels present, sorted."""
     return tuple(classes or sorted({clip.label for clip in clips if clip.label is not None}))
 
 

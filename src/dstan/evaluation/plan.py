@@ -24,6 +24,7 @@ from dstan.evaluation.folds import FoldTask, run_fold
 from dstan.evaluation.inputs import Inputs, keep_inputs, load_inputs, prepare_inputs
 from dstan.evaluation.protocols import ZERO_SHOT, make_folds, with_train_subjects
 from dstan.evaluation.results import SKIPPED
+from dstan.evaluation.zero_shot import digest_of_model
 from dstan.recognizers import Recognizer
 from dstan.splits import Fold
 from dstan.training.memory import fits_at_once
@@ -113,7 +114,10 @@ class Plan:
         fold
             What to learn from and what to predict.
         """
+        known = digest_of_model(recognizer) if self.is_zero_shot else ""
         return FoldTask(
+            model=known,
+            keeps_model=not known,
             recognizer=recognizer,
             fold=fold,
             seed=seed,
@@ -241,7 +245,7 @@ def workers_for(tasks: Sequence[FoldTask], workers: int | None, cluster: str | N
     ConfigError
         If a GPU has no room for one fit.
     """
-    alone = sorted((task for task in tasks if not task.components), key=lambda task: len(task.fold.train))
+    alone = sorted((task for task in tasks if not task.components and not task.model), key=_learned_clips)
     fits = {(task.recognizer.name, task.recognizer.settings.digest()): task for task in alone}  # the largest of each
     if not fits or cluster or workers == 0 or (tasks[0].device == "cpu" and workers is not None):
         return workers
@@ -257,6 +261,10 @@ def workers_for(tasks: Sequence[FoldTask], workers: int | None, cluster: str | N
             "memory for %d fits at a time, of %.1f GiB each, where %d could run", room, max(needs) / 2**30, most
         )
     return min(room, most)
+
+
+def _learned_clips(task: FoldTask) -> int:
+    return len(task.fold.train)
 
 
 def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -12,9 +12,12 @@ from dstan.clips import ClipSet, PreparedClip
 from dstan.errors import ConfigError
 from dstan.evaluation.folds import FoldTask
 from dstan.evaluation.information import describe
-from dstan.evaluation.plan import check_method, planned, run_all, workers_for
+from dstan.evaluation.plan import check_method, check_name, planned, run_all, workers_for
+from dstan.evaluation.protocols import ZERO_SHOT
 from dstan.evaluation.results import Result, collect
+from dstan.evaluation.zero_shot import check_zero_shot
 from dstan.recognizers import Recognizer
+from dstan.recognizers.origins import check_unseen
 
 if TYPE_CHECKING:
     from dstan.preprocessing.cache import Cache
@@ -53,14 +56,16 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     Parameters
     ----------
     recognizers
-        One method or several, unfitted; they are copied and fitted anew in every fold.
+        One method or several, unfitted; they are copied and fitted anew in every fold. For ``"zero-shot"`` fitted
+        ones, which are applied as they are.
     clips
         A corpus, prepared on the way, or clips that are prepared already. All must be labelled.
     classes
         The classes in order; those of the corpus where not given, or else the labels present, sorted.
     protocol
         ``"loso"`` leaves every person out once, ``"kfold-subject"`` a fifth of them at a time, ``"cde"`` every person
-        of several corpora once, ``"hde"`` a whole corpus at a time.
+        of several corpora once, ``"hde"`` a whole corpus at a time, ``"zero-shot"`` nobody: models that were fitted
+        before predict every clip.
     test_corpora
         For ``"hde"``: the corpora to test on; the others are learned from only. Each in turn where none is named.
     seeds
@@ -94,12 +99,22 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     UnknownNameError
         If there is no such protocol, or no clip of a corpus to test on.
     ConfigError
-        If two methods have one name, a number is out of range, or the protocol takes no ``test_corpora``.
+        If two methods have one name, a number is out of range, or the protocol takes no ``test_corpora``. If a model
+        is to be applied as it is that is not fitted, or has other classes.
+    ModelError
+        If a model, or the weights that a method begins from, was learned from a corpus that is evaluated.
     RunError
         If ``out`` belongs to other settings (the message names the first difference), or some folds failed; the
         other folds are finished and kept all the same.
     """
-    methods, components = _by_name(_listed(recognizers))
+    methods, components = _by_name(_listed(recognizers), check_name if protocol == ZERO_SHOT else check_method)
+    corpora = {clip.corpus for clip in (clips if isinstance(clips, ClipSet) else (one.clip for one in clips))}
+    if protocol == ZERO_SHOT:
+        components = {}
+        check_zero_shot(methods.values(), clips, classes, seeds=seeds, train_subjects=train_subjects)
+    else:
+        for one in methods.values():
+            check_unseen(one.begun_from(), corpora, f"the weights that {one.name} begins from")
     everyone = components | methods
     with planned(
         clips,
@@ -141,13 +156,15 @@ def _listed(recognizers: Any) -> list[Recognizer]:
     return listed
 
 
-def _by_name(recognizers: Sequence[Recognizer]) -> tuple[dict[str, Recognizer], dict[str, Recognizer]]:
+def _by_name(
+    recognizers: Sequence[Recognizer], check: Callable[[Recognizer], None]
+) -> tuple[dict[str, Recognizer], dict[str, Recognizer]]:
     """Return the methods asked for and what else they are made of, and see that a name means one thing."""
     methods: dict[str, Recognizer] = {}
     for recognizer in recognizers:
         if recognizer.name in methods:
             raise ConfigError("two methods have this name", where=recognizer.name, hint="Evaluate them in two runs")
-        check_method(recognizer)
+        check(recognizer)
         methods[recognizer.name] = recognizer
     if not methods:
         raise ConfigError("there is no method to evaluate", hint="Name at least one: dstan methods")

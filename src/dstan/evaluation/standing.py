@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from dstan.recognizers import Recognizer
 
 COMMON, PAPER = "common", "paper"
+AS_IT_IS = "zero-shot"
+"""Stands beside the name of a model that was applied as it is."""
 MEANINGS = {
     Fidelity.EXACT: "all that decides a feature is published, and done here",
     Fidelity.MINOR: "the formulas are published; a few parameters are ours",
@@ -21,7 +23,9 @@ MEANINGS = {
 """What each word for fidelity says."""
 WEIGHTS = (
     "“From scratch” beside a name: the publication starts from weights that were trained on other pictures, and ours "
-    "learned from the training clips alone. “Weights FILE”: it started from those in that file."
+    "learned from the training clips alone. “Weights FILE”: it started from those in that file. “Begun from MODEL”: in "
+    "every fold it started from that model's weights. “Zero-shot”: a model was applied as it is, and nobody here was "
+    "learned from."
 )
 """What stands below every table that names weights."""
 RANKING = (
@@ -44,7 +48,8 @@ class Standing:
     track
         "common" or "paper".
     weights
-        Where the publication starts from pretrained weights, those here: "from scratch" or "weights FILE"; else "".
+        Where the publication starts from pretrained weights, those here: "from scratch" or "weights FILE"; "begun from
+        MODEL" of one that started from a model's, "zero-shot" of a model applied as it is; else "".
     """
 
     method: str
@@ -53,10 +58,11 @@ class Standing:
     weights: str = ""
 
     @classmethod
-    def of(cls, recognizer: Recognizer) -> Self:
+    def of(cls, recognizer: Recognizer, *, is_zero_shot: bool = False) -> Self:
         """Ask a recogniser; one of a user's own need not say how near it is to a publication."""
         fidelity = str(getattr(recognizer, "fidelity", ""))
-        return cls(recognizer.name, fidelity, recognizer.track, recognizer.weights)
+        weights = AS_IT_IS if is_zero_shot else recognizer.weights
+        return cls(recognizer.name, fidelity, recognizer.track, weights)
 
     @classmethod
     def read(cls, info: Mapping[str, Any], method: str) -> Self:

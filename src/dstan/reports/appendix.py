@@ -31,6 +31,8 @@ PROTOCOLS = {
     "hde": "Holdout-database evaluation: each tested corpus in turn is held out whole as in MEGC 2018, everything is "
     "fitted on all the other corpora, and the held-out corpus's clips are named. All scores come from the one table of "
     "these answers; those of a corpus from its own part of that table.",
+    "zero-shot": "Zero-shot: models that were fitted before, on other corpora or on drawn motion, named every clip as "
+    "they are; nobody here was learned from, so there are no folds.",
 }
 """The protocols in words; what stands before the colon is a name."""
 

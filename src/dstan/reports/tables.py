@@ -146,7 +146,8 @@ def majority_predictions(predictions: pd.DataFrame, classes: Sequence[str], coun
     classes
         The classes; the first of equally frequent ones is taken.
     counts
-        Clips of each class in the whole input; all but those of a fold's test part are what it was fitted on.
+        Clips of each class in the whole input; all but those of a fold's test part are what it was fitted on. Where
+        there are no others, the commonest class of all is taken.
     """
     rows = predictions.copy()
     for _, test in rows.groupby(["seed", "fold"], sort=False):
@@ -168,7 +169,8 @@ def majority_shares(predictions: pd.DataFrame, classes: Sequence[str], counts: M
 
 
 def _learned_from(test: pd.DataFrame, classes: Sequence[str], counts: Mapping[str, int]) -> list[int]:
-    return [counts[name] - int((test["y_true"] == name).sum()) for name in classes]
+    others = [counts[name] - int((test["y_true"] == name).sum()) for name in classes]
+    return others if any(others) else [counts[name] for name in classes]
 
 
 def subject_rates(predictions: pd.DataFrame) -> list[SubjectRate]:
