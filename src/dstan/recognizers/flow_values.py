@@ -20,7 +20,7 @@ from dstan.preprocessing.strain import strain_of_clip
 log = logging.getLogger(__name__)
 
 PIXELS, RELATIVE = "pixels", "relative"
-NEAR_HALF = 0.25
+NEAR_HALF = 0.4
 """How far from .5 the median of maps that were normalised to [0, 1] may lie."""
 
 
