@@ -143,7 +143,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing(twin):
 def test_every_figure_has_words_for_who_cannot_see_it(twin):
     page = twin.read_text(encoding="utf-8")
     figures = re.findall(r"<svg[^>]*>", page)
-    assert len(figures) == 2 + 3 * 2 + 2  # dstan's learning curves are those of its streams
+    assert len(figures) == 2 + 3 * 3 + 2  # dstan's learning curves are those of its streams
     assert all('role="img"' in figure and re.search(r'aria-label="[^"]{40,}', figure) for figure in figures)
     assert "happiness: 19 of 32 right, most often mistaken for disgust (5)." in page
 
@@ -152,7 +152,7 @@ def test_the_same_run_gives_the_same_bytes_and_files(twin):
     before = twin.read_bytes()
     assert write_report(twin.parent).read_bytes() == before
     figures = sorted(path.name for path in (twin.parent / "stmn-a" / "figures").iterdir())
-    assert figures == ["confusion.svg", "learning.svg", "subjects.svg"]
+    assert figures == ["confusion.svg", "learning.svg", "subjects.svg", "sureness.svg"]
 
 
 def test_a_method_that_never_gives_an_answer_is_warned_of(write_run, tmp_path):

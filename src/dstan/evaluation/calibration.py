@@ -61,6 +61,9 @@ class Calibration:
         classes.
     aurc
         Area under the risk-coverage curve: :func:`~dstan.evaluation.abstention.risk_coverage_area`.
+    aurc_gain
+        The share of wrong answers, which is what confidence that says nothing would have for its area, less ``aurc``:
+        above zero where surer answers are better ones.
     ece
         Expected calibration error (equation 3 of [1]_) over ten bins of equal width: the mean distance of a bin's
         accuracy from its mean confidence, weighted by count. In [0, 1].
@@ -87,6 +90,7 @@ class Calibration:
     overconfidence: Interval
     brier: Interval
     aurc: Interval
+    aurc_gain: Interval
     ece: float
     ece_equal_counts: float
     ece_by_chance: Interval
@@ -120,7 +124,7 @@ def calibration(predictions: pd.DataFrame) -> Calibration:
     answers = answers_by_seed(predictions)
     people = drawn_people(answers)
     found = [_judged(one, people[:, one.person]) for one in answers]
-    by_chance = mean_over_seeds([_by_chance(one.confidence) for one in answers])
+    by_chance = mean_over_seeds([errors_by_chance(one.confidence) for one in answers])
     errors = [[_error(one, bins(one.confidence)) for one in answers] for bins in (_of_equal_width, _of_equal_count)]
     return Calibration(
         **{name: interval_of(mean_over_seeds([one[name] for one in found])) for name in found[0]},
@@ -132,14 +136,37 @@ def calibration(predictions: pd.DataFrame) -> Calibration:
     )
 
 
+def errors_by_chance(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Draw the expected calibration error of answers that are right exactly as often as they say, 2000 times.
+
+    Clips are drawn apart from each other. Those of one person tend to be right together, so errors by chance are rather
+    larger than these.
+
+    Parameters
+    ----------
+    confidence
+        (n,) of each answer, in [0, 1].
+
+    Returns
+    -------
+    (2000,) errors over ten bins of equal width.
+    """
+    rng = np.random.default_rng(child_seed(0, "by chance"))
+    right = rng.random((RESAMPLES, len(confidence))) < confidence
+    surplus = (right - confidence) @ np.eye(BINS)[_of_equal_width(confidence)]
+    return np.asarray(np.abs(surplus).sum(1) / len(confidence))
+
+
 def _judged(answers: Answers, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Return what is known of one seed for each draw of people, from (D, n) how often each clip is drawn."""
     clips = weights.sum(1)
+    area = risk_coverage_area(answers, weights)
     return {
         "confidence": weights @ answers.confidence / clips,
         "overconfidence": weights @ (answers.confidence - answers.right) / clips,
         "brier": weights @ answers.brier / clips,
-        "aurc": risk_coverage_area(answers, weights),
+        "aurc": area,
+        "aurc_gain": weights @ (1 - answers.right) / clips - area,
     }
 
 
@@ -157,14 +184,6 @@ def _of_equal_count(confidence: NDArray[np.float64]) -> NDArray[np.int64]:
 def _error(answers: Answers, bins: NDArray[np.int64]) -> float:
     surplus = np.bincount(bins, answers.right - answers.confidence)
     return float(np.abs(surplus).sum() / len(bins))
-
-
-def _by_chance(confidence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (2000,) calibration errors of answers that are right as often as they say, by chance alone."""
-    rng = np.random.default_rng(child_seed(0, "by chance"))
-    right = rng.random((RESAMPLES, len(confidence))) < confidence
-    surplus = (right - confidence) @ np.eye(BINS)[_of_equal_width(confidence)]
-    return np.asarray(np.abs(surplus).sum(1) / len(confidence))
 
 
 def _bins(answers: Answers, people: NDArray[np.float64]) -> tuple[Bin, ...]:

@@ -23,6 +23,8 @@ from dstan.reports.figures import emotions_figure, scores_figure
 from dstan.reports.looks import read_looks, wheel_address
 from dstan.reports.published import DATA_SETS, OTHERS, REFERENCE, paper_scores
 from dstan.reports.section import Section
+from dstan.reports.sureness import COLUMNS as SURENESS
+from dstan.reports.sureness import sureness_rows
 from dstan.reports.tables import SCORES, ScoreRow
 
 BASELINE = "majority"
@@ -207,6 +209,7 @@ class Report:
             "paper": self._paper(task) if self.paper else None,
             "emotions": self._emotions() if self.measured else None,
             "fusion": fusion_words(self.draws),
+            "sureness": self._sureness(),
             "methods": [section.content() for section in self.sections],
             "chosen_inside": self._chosen_inside(),
             "costs": self._costs(),
@@ -218,7 +221,7 @@ class Report:
             "clip_warnings": by_sentence(self.info["warnings"]),
             "run_rows": self._run_rows(),
             "settings": self._settings(),
-            "protocol": PROTOCOLS[self.info["protocol"]],
+            "protocol": self._protocol_words(),
         }
 
     def _settings(self) -> dict[str, Any]:
@@ -236,6 +239,19 @@ class Report:
         fits = (fit for section in self.sections for some in section.fits.values() for fit in some)
         return bool(self._searched()) or any(fit.inner for fit in fits)
 
+    @property
+    def _few(self) -> int:
+        """How many people of each training part were learned from; 0 for all."""
+        return int(self.info.get("train_subjects", 0))
+
+    def _protocol_words(self) -> str:
+        words = PROTOCOLS[self.info["protocol"]]
+        few = (
+            f" Of each training part {self._few} people were learned from, drawn by seed and fold and the same for "
+            "every method; the baseline counts all of them."
+        )
+        return words + few * bool(self._few)
+
     def _facts_line(self) -> str:
         seeds = len(self.info["seeds"])
         parts = [f"Task {self.info['task']}"] if self.info["task"] else []
@@ -244,6 +260,7 @@ class Report:
             f"{self.clips} clips of {self.people} people",
         ]
         parts += [f"tested on {', '.join(self.info['test_corpora'])}"] if "test_corpora" in self.info else []
+        parts += [f"learned from {self._few} people a fold"] if self._few else []
         parts += [f"{seeds} seed{'s' * (seeds != 1)}", f"dstan {self.info['dstan']}", self.info["created"][:10]]
         return " · ".join(parts)
 
@@ -251,6 +268,11 @@ class Report:
         names = {row.method: row.name for row in self.rows}
         rows = cost_rows(self.run.costs, names, list(names))
         return {"columns": COLUMNS, "rows": rows, "words": cost_words(self.info)} if rows else None
+
+    def _sureness(self) -> dict[str, Any] | None:
+        names = {name: one.shown for name, one in self.standings.items()}
+        rows = sureness_rows(self.measured, names)
+        return {"columns": SURENESS, "rows": rows} if rows else None
 
     def _drawn_rows(self) -> list[ScoreRow]:
         """Return the rows for the figure: drawn faces and the paper's real ones do not belong on one axis."""

@@ -18,6 +18,7 @@ from dstan.reports.dynamics import Fit, fits_by_network
 from dstan.reports.dynamics_figures import inside_figure, learning_figure
 from dstan.reports.figures import confusion_figure, subjects_figure
 from dstan.reports.search import read_search
+from dstan.reports.sureness import abstention_rows, sureness_figure, sureness_words
 
 
 class Section:
@@ -72,6 +73,7 @@ class Section:
         method, result = self.result.method, self.result
         yield "confusion", confusion_figure(method, result.classes, result.confusion)
         yield "subjects", subjects_figure(method, tables.subject_rates(result.predictions), result.scores["accuracy"])
+        yield "sureness", sureness_figure(result)
         if self.fits:
             yield "learning", learning_figure(method, self.fits)
             yield "inside", inside_figure(method, self.fits)
@@ -88,6 +90,8 @@ class Section:
             "result": self.result,
             "standing": self.standing,
             "per_class": self._per_class(),
+            "sureness_words": sureness_words(self.result),
+            "abstention": abstention_rows(self.result),
             "components": self.components,
             "restarts": self._restarts(),
             "fits": sum(map(len, self._joined_fits.values())),
