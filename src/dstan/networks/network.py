@@ -27,6 +27,8 @@ class Output(NamedTuple):
     """Weight of each position; None without attention in space."""
     states: Float[Tensor, "b s"] | None = None
     """Scores of the states of an expression; None where they are not told apart."""
+    units: Float[Tensor, "b u"] | None = None
+    """Scores of action units, each by itself; None where they are not told."""
 
 
 class Network(nn.Module):
@@ -236,6 +238,31 @@ class Follower(Network):
     def forward(self, clips: Float[Tensor, "b t f p q"]) -> Output:
         """Classify clips by what was seen of their steps."""
         return self._network[0].follow(clips)
+
+
+class UnitTeller(Network):
+    """A network and, on the features that its last layer sees, a second layer that tells action units.
+
+    Parameters
+    ----------
+    network
+        Any.
+    width
+        Of its features.
+    n_units
+        Action units told, each by itself.
+    """
+
+    def __init__(self, network: Network, width: int, n_units: int) -> None:
+        super().__init__()
+        self.network, self.units = network, nn.Linear(width, n_units)
+        self.blocks, self.scaling = list(network.blocks), network.scaling
+
+    def forward(self, clips: Float[Tensor, "b t c h w"]) -> Output:
+        """Classify clips and tell their action units."""
+        found: Output = self.network(clips)
+        with in_float32(clips):
+            return found._replace(units=self.units(found.features.float()))
 
 
 def in_float32(x: Tensor) -> AbstractContextManager[Any]:

@@ -76,8 +76,10 @@ WORDS: dict[str, str] = {
 }  # fmt: skip
 """The prototypes of the words in coding tables, in small letters."""
 
-_STRENGTH = {5: 0.6, 6: 0.7, 7: 0.55, 14: 0.8, 20: 0.8, 23: 0.7, 24: 0.75, 25: 0.8, 26: 1.2, 12: 1.1}
-_ONE_SIDED = {2: 0.2, 4: 0.05, 6: 0.05, 10: 0.25, 12: 0.25, 14: 0.45, 15: 0.15}
+STRENGTHS = {5: 0.6, 6: 0.7, 7: 0.55, 14: 0.8, 20: 0.8, 23: 0.7, 24: 0.75, 25: 0.8, 26: 1.2, 12: 1.1}
+"""How strong an action unit is beside the others of an expression; 1 where not named."""
+ONE_SIDED = {2: 0.2, 4: 0.05, 6: 0.05, 10: 0.25, 12: 0.25, 14: 0.45, 15: 0.15}
+"""How often an action unit acts on one side alone; never where not named."""
 _UNSURE = 0.04
 
 
@@ -149,9 +151,9 @@ def _draw(rng: np.random.Generator, emotion: str, strength: float) -> dict[int, 
 
 def _sides(rng: np.random.Generator, number: int, strength: float) -> tuple[float, float]:
     """Draw an AU's peak on the left and the right side."""
-    peak = strength * _STRENGTH.get(number, 1.0) * np.exp(0.2 * rng.normal())
+    peak = strength * STRENGTHS.get(number, 1.0) * np.exp(0.2 * rng.normal())
     skew = float(np.clip(np.exp(0.15 * rng.normal()), 0.6, 1.6))
     left, right = np.clip((peak * skew, peak / skew), WEAKEST, STRONGEST)
-    if rng.uniform() < _ONE_SIDED.get(number, 0.0):
+    if rng.uniform() < ONE_SIDED.get(number, 0.0):
         left, right = (left, 0.0) if rng.uniform() < 0.5 else (0.0, right)
     return float(left), float(right)

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float32]
 Field = Callable[[Array, Array], tuple[Array, Array]]
 """Takes x and y of any one shape, returns the displacement (dx, dy) there."""
+MIDDLE = 0.12
+"""How far from the middle a place belongs to one side of the face, face units."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def weight(x: Array, y: Array, bump: Bump) -> Array:
 
 def left_share(x: Array) -> Array:
     """Return how far a place belongs to the subject's left (right of the image): 0 to 1, one half at the middle."""
-    return single(0.5 + 0.5 * np.tanh(x / 0.12))
+    return single(0.5 + 0.5 * np.tanh(x / MIDDLE))
 
 
 def displacement(

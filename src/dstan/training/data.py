@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import torch
-from jaxtyping import Float16, Float32, Int64
+from jaxtyping import Bool, Float16, Float32, Int64
 from torch import Tensor
 
 LARGEST = torch.finfo(torch.float16).max
@@ -28,12 +28,15 @@ class TrainingData:
         What each channel is multiplied by when a clip is mirrored: -1 for motion to the right, 1 for anything else.
     places
         The position of each clip among all that were put side by side; parts of the data keep it.
+    units
+        Which action units each of those clips shows, by place; None where that is not learned.
     """
 
     inputs: Float16[Tensor, "n t h w c"]
     labels: Int64[Tensor, " n"]
     mirrored_signs: Float32[Tensor, " c"]
     places: Int64[Tensor, " n"]
+    units: Bool[Tensor, "m units"] | None = None
 
     @classmethod
     def stack(
@@ -61,7 +64,18 @@ class TrainingData:
 
     def on(self, device: torch.device) -> Self:
         """Return the same on a device."""
-        return self._each(lambda tensor: tensor.to(device))
+        units = None if self.units is None else self.units.to(device)
+        return replace(self._each(lambda tensor: tensor.to(device)), units=units)
+
+    def of_epoch(self, epoch: int) -> TrainingData:
+        """Return what is learned from in an epoch.
+
+        Parameters
+        ----------
+        epoch
+            Counted from 1.
+        """
+        return self
 
     def of(self, clips: Int64[Tensor, " m"]) -> Self:
         """Return some of the clips."""
@@ -77,3 +91,27 @@ class TrainingData:
     def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
         inputs, labels, places = (change(tensor) for tensor in (self.inputs, self.labels, self.places))
         return replace(self, inputs=inputs, labels=labels, places=places)
+
+
+@dataclass(frozen=True)
+class RenewedData(TrainingData):
+    """Data of which each epoch sees others, never the same twice.
+
+    Parameters
+    ----------
+    renew
+        Given an epoch, counted from 1, returns what is learned from in it. What the object itself holds stands for all
+        of them wherever the data is only measured.
+    """
+
+    renew: Callable[[int], TrainingData] = field(kw_only=True)
+
+    def of_epoch(self, epoch: int) -> TrainingData:
+        """Return what is learned from in an epoch.
+
+        Parameters
+        ----------
+        epoch
+            Counted from 1.
+        """
+        return self.renew(epoch).on(self.inputs.device)

@@ -213,7 +213,11 @@ def train_epochs(
     changes = torch.Generator().manual_seed(child_seed(seed, "augmentation"))
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = make_optimizer(weights, settings)
+    held = data
     for epoch in range(1, epochs + 1):
+        data = held.of_epoch(epoch)
+        if data is not held:
+            minimised = objective(data, settings)
         set_rate(optimizer, settings, epoch, epochs)
         loss_sum, correct, norms = torch.zeros(3, device=place).unbind()
         batches = _batches(data, settings, order)

@@ -81,3 +81,28 @@ def class_objective(data: TrainingData, settings: TrainingSettings) -> Objective
     gamma = settings.focal_gamma if settings.loss == "focal" else 0.0
     weights = class_weights(data.labels.cpu()).to(data.labels.device) if settings.class_weights else None
     return lambda output, labels, places: focal_loss(output.logits, labels, gamma, weights)
+
+
+def unit_objective(share: float) -> MakeObjective:
+    """Return what makes the loss of a network that tells action units beside classes.
+
+    It is the loss of the classes plus ``share`` times the binary cross entropy of the units, averaged over all of them.
+
+    Parameters
+    ----------
+    share
+        How much the units count.
+    """
+
+    def make(data: TrainingData, settings: TrainingSettings) -> Objective:  # numpydoc ignore=GL08
+        classes, units = class_objective(data, settings), data.units
+        assert units is not None
+
+        def objective(output: Output, labels: Tensor, places: Tensor) -> Tensor:  # numpydoc ignore=GL08
+            assert output.units is not None
+            told = functional.binary_cross_entropy_with_logits(output.units, units[places].float())
+            return classes(output, labels, places) + share * told
+
+        return objective
+
+    return make

@@ -1,0 +1,124 @@
+"""Flow drawn directly, without a picture, as a recipe would have produced it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float32, Int64
+from torch import Generator, Tensor
+
+from dstan._random import child_seed
+from dstan.errors import ConfigError
+from dstan.preprocessing.recipe import Recipe
+from dstan.synthesis.motion.classes import mixture_of
+from dstan.synthesis.motion.course import Course, paired
+from dstan.synthesis.motion.estimate import estimated
+from dstan.synthesis.motion.expressions import draw_expressions
+from dstan.synthesis.motion.faces import Faces
+from dstan.synthesis.motion.nuisance import head_motion, push_others
+from dstan.synthesis.motion.occlusion import Occlusion
+from dstan.synthesis.motion.pushes import Crop, push_units
+from dstan.synthesis.motion.settings import MotionSettings
+from dstan.tasks import Task
+
+CHUNK = 256
+"""Fields drawn at once."""
+PEOPLE = 77
+"""Seed of the people; no twin draws the same ones."""
+
+
+class DrawnMotion(NamedTuple):
+    """n drawn clips."""
+
+    flow: Float32[Tensor, "n t 2 h w"]
+    """(u, v) in pixels of the crop, x to the right and y down."""
+    labels: Int64[Tensor, " n"]
+    """The class of each, counted from 0."""
+    units: Bool[Tensor, "n units"]
+    """Which of :data:`~dstan.synthesis.motion.classes.UNITS` move."""
+
+
+@dataclass(frozen=True)
+class MotionArtist:
+    """Draws the flow of micro-expressions.
+
+    Parameters
+    ----------
+    task
+        Whose classes; the same number of clips of each is drawn.
+    recipe
+        Crop, fields and pairs; flow is as the recipe's estimator would find it.
+    settings
+        From which ranges.
+    device
+        Where it is drawn. What is random is drawn on the CPU, so every device draws the same up to rounding.
+
+    Raises
+    ------
+    ConfigError
+        If the task has no classes that can be drawn.
+    """
+
+    task: Task
+    recipe: Recipe
+    settings: MotionSettings = MotionSettings()
+    device: str = "cpu"
+    people: int = 40
+
+    def __post_init__(self) -> None:
+        mixture_of(self.task)
+        if self.recipe.magnification:
+            raise ConfigError(
+                "motion is drawn as it is, and the recipe magnifies it",
+                hint="Use --set recipe.magnification=0",
+            )
+
+    @cached_property
+    def faces(self) -> Faces:
+        """The people whose faces an estimator sees."""
+        return Faces.draw(self.people, self.recipe.shape, PEOPLE)
+
+    @property
+    def steps(self) -> int:
+        """Fields of a clip."""
+        return 1 if self.recipe.pairs == "onset-apex" else self.recipe.steps
+
+    def draw(self, n: int, seed: int) -> DrawnMotion:
+        """Draw clips.
+
+        Parameters
+        ----------
+        n
+            How many.
+        seed
+            The same seed draws the same clips.
+        """
+        size = max(CHUNK // self.steps, 1)
+        parts = [
+            self._chunk(min(size, n - start), torch.Generator().manual_seed(child_seed(seed, "motion", start)))
+            for start in range(0, n, size)
+        ]
+        return DrawnMotion(*(torch.cat(values) for values in zip(*parts, strict=True)))
+
+    def _chunk(self, n: int, generator: Generator) -> DrawnMotion:
+        pairs, settings = self.recipe.pairs, self.settings
+        expressions = draw_expressions(n, mixture_of(self.task), settings, generator)
+        crop = Crop.draw(n, self.recipe.shape, settings, generator, torch.device(self.device))
+        hidden = Occlusion.draw(crop, settings, generator)
+        units = push_units(expressions.sides, settings, generator)
+        others, kinds = push_others(n, settings, generator)
+        course = Course.draw(n, generator)
+
+        def moved(times: Tensor, pairs: str) -> Tensor:
+            """Return the true displacement in pixels of the crop."""
+            shown = paired(course.expression(times), pairs)[..., None].expand(-1, -1, units.x.shape[1])
+            beside = paired(course.events(times), pairs)[..., kinds]
+            skin = hidden.of(units.joined(others).fields(torch.cat([shown, beside], 2), crop))
+            return crop.pixels * (skin + head_motion(paired(course.head(times), pairs), crop, settings))
+
+        times = course.times(self.steps, pairs, settings, generator)
+        flow = estimated(moved(times, pairs), crop, self.faces, hidden, pairs, settings, generator)
+        return DrawnMotion(flow + hidden.outliers[:, None], expressions.labels, expressions.shown)

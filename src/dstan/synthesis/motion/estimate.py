@@ -1,0 +1,150 @@
+r"""What an estimator of optical flow makes of true motion, without estimating anything.
+
+Farnebäck's method fits a quadratic to each neighbourhood of both pictures and asks which displacement t explains the
+change of the linear part, :math:`\Delta b = A t`, with A half the Hessian of the picture. It does so in the mean over a
+window K (a square of 15 pixels), so what it finds is
+
+.. math:: d = (K A^T A)^{-1} K A^T (A t + \nabla \epsilon)
+
+with :math:`\epsilon` whatever else changed: noise and light. Smooth skin takes its motion from the nearest edges,
+motion along an edge goes unseen, and errors are large where there is nothing to see. docs/preprocessing.md says
+how near this comes to the estimate itself.
+
+References
+----------
+.. [1] G. Farnebäck, "Two-frame motion estimation based on polynomial expansion", SCIA 2003, equations 10 to 13.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float32
+from torch import Generator, Tensor
+
+from dstan.synthesis.motion.course import paired
+from dstan.synthesis.motion.faces import Faces
+from dstan.synthesis.motion.occlusion import Occlusion
+from dstan.synthesis.motion.pushes import Crop
+from dstan.synthesis.motion.settings import MotionSettings
+
+POLYNOMIAL = 1.2
+"""Deviation of the Gaussian that weighs a neighbourhood in the fit, pixels."""
+STEADY = 1e-3
+"""Added to the determinant, as OpenCV does, so that nothing is found where nothing can be seen."""
+
+
+def estimated(
+    truth: Float32[Tensor, "n t 2 h w"],
+    crop: Crop,
+    faces: Faces,
+    occlusion: Occlusion,
+    pairs: str,
+    settings: MotionSettings,
+    generator: Generator,
+) -> Float32[Tensor, "n t 2 h w"]:
+    """Return the flow that an estimator would have found.
+
+    Parameters
+    ----------
+    truth
+        The displacement in pixels of the crop.
+    crop
+        Where the pixels lie.
+    faces
+        Who may be seen.
+    occlusion
+        What hides a part of them.
+    pairs
+        As in a recipe: fields from the same first frame share its noise.
+    settings
+        ``window``, ``gain``, ``noise``, ``light``.
+    generator
+        On the CPU.
+    """
+    n, t = truth.shape[:2]
+    picture = occlusion.on(faces.seen(crop, generator))
+    smooth, slope, curve = (matrices(crop.shape, order, picture.device) for order in range(3))
+    a, b, c = (
+        0.5 * rows @ picture @ columns.T
+        for rows, columns in ((smooth[0], curve[1]), (slope[0], slope[1]), (curve[0], smooth[1]))
+    )
+    changes = _changes(picture, t, pairs, settings, generator)
+    along_x, along_y = smooth[0] @ changes @ slope[1].T, slope[0] @ changes @ smooth[1].T
+    a, b, c = (part[:, None] for part in (a, b, c))
+    u, v = truth.unbind(2)
+    first, second = a * u + b * v + along_x, b * u + c * v + along_y
+    window = boxes(crop.shape, settings, generator, picture.device)
+    g, h, k, p, q = (
+        window[0] @ part @ window[1].T
+        for part in (a * a + b * b, a * b + b * c, b * b + c * c, a * first + b * second, b * first + c * second)
+    )
+    determinant = g * k - h * h + STEADY
+    found = torch.stack([(k * p - h * q) / determinant, (g * q - h * p) / determinant], 2)
+    low, high = settings.gain
+    gain = low + (high - low) * torch.rand(n, 1, 1, 1, 1, generator=generator)
+    return found * gain.to(found.device)
+
+
+def matrices(shape: tuple[int, int], order: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return what smooths (order 0), or takes the first or second derivative of a smoothed picture, down and across.
+
+    Parameters
+    ----------
+    shape
+        Height and width of the picture, whose border repeats.
+    order
+        Of the derivative, in pixels.
+    device
+        Where the matrices are to be.
+    """
+    reach = torch.arange(-5, 6, dtype=torch.float32)
+    weights = torch.softmax(-0.5 * (reach / POLYNOMIAL).square(), 0)
+    if order == 1:
+        weights = weights * reach / (weights * reach.square()).sum()
+    elif order == 2:
+        away = reach.square() - (weights * reach.square()).sum()
+        weights = 2 * weights * away / (weights * away * reach.square()).sum()
+    return tuple(_banded(side, reach.long(), weights).to(device) for side in shape)  # type: ignore[return-value]
+
+
+def boxes(
+    shape: tuple[int, int], settings: MotionSettings, generator: Generator, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return what takes the mean over a square window down and across; its side is drawn.
+
+    Parameters
+    ----------
+    shape
+        Height and width of the picture, whose border repeats.
+    settings
+        ``window``.
+    generator
+        On the CPU.
+    device
+        Where the matrices are to be.
+    """
+    low, high = settings.window
+    half = int(torch.randint(low // 2, high // 2 + 1, (1,), generator=generator))
+    reach = torch.arange(-half, half + 1)
+    mean = torch.full((len(reach),), 1 / len(reach))
+    return tuple(_banded(side, reach, mean).to(device) for side in shape)  # type: ignore[return-value]
+
+
+def _banded(side: int, reach: Tensor, weights: Tensor) -> Float32[Tensor, "side side"]:
+    places = (torch.arange(side)[:, None] + reach).clamp(0, side - 1)
+    return torch.zeros(side, side).scatter_add_(1, places, weights.expand(side, -1))
+
+
+def _changes(
+    picture: Float32[Tensor, "n h w"], t: int, pairs: str, settings: MotionSettings, generator: Generator
+) -> Float32[Tensor, "n t h w"]:
+    """Draw what changes a picture beside motion, in grey levels: noise of each frame, and slow changes of light."""
+    n, h, w = picture.shape
+    level = settings.noise * torch.exp(settings.noise_spread * torch.randn(n, 1, 1, 1, generator=generator))
+    noise = (level * torch.randn(n, t + 1, h, w, generator=generator)).to(picture.device)
+    tilt = settings.light * torch.randn(n, t + 1, 3, 1, 1, generator=generator).to(picture.device)
+    down = torch.linspace(-1, 1, h, device=picture.device)[:, None]
+    across = torch.linspace(-1, 1, w, device=picture.device)
+    light = tilt[:, :, 0] + tilt[:, :, 1] * down + tilt[:, :, 2] * across
+    seen = noise + light * picture[:, None]
+    return -paired(seen, pairs)
