@@ -36,7 +36,7 @@ def bench(
 
     Example: `dstan bench training`
 
-    Some ten minutes, accuracy in place of speed: `dstan bench preprocessing --plots plots`
+    Some fifteen minutes, accuracy in place of speed: `dstan bench preprocessing --plots plots`
     """
     from dstan.bench import BENCHES, Tables
     from dstan.bench.figures import machine
