@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from dstan.config import Settings, setting
 from dstan.errors import ConfigError
 from dstan.metrics import scores_of_many
 from dstan.networks.network import Network, UnitTeller
-from dstan.recognizers.contract import OnEpoch, Recognizer
+from dstan.recognizers.contract import OnEpoch, Recognizer, StreamName
 from dstan.recognizers.network import NetworkRecognizer, drawing
 from dstan.recognizers.two_stage import TwoStageRecognizer
 from dstan.synthesis.motion import UNITS, MotionArtist, MotionSettings
@@ -87,11 +88,10 @@ def teach(
     taught = copy.deepcopy(recognizer)
     taught._forget()
     _check(taught)
-    draw = partial(_draw, artist)
     how: dict[str, Any] = {"seed": seed, "device": device, "on_epoch": on_epoch}
     for part in taught.components() or (taught,):
         assert isinstance(part, NetworkRecognizer)
-        _teach(part, draw, settings, n_classes=len(task.classes), **how)
+        _teach(part, partial(_draw, artist, part.streams), settings, n_classes=len(task.classes), **how)
     taught.classes_ = task.classes
     taught.trained_ = {
         "clips": settings.clips * settings.epochs,
@@ -103,7 +103,8 @@ def teach(
         "task": task.name,
         "teacher": settings.to_dict(),
     }
-    taught.trained_["checked"] = _checked(taught, draw(settings.checked, child_seed(seed, "check")))
+    drawn = _draw(artist, taught.streams, settings.checked, child_seed(seed, "check"))
+    taught.trained_["checked"] = _checked(taught, drawn)
     return taught
 
 
@@ -127,12 +128,16 @@ class Drawn(NamedTuple):
     """(n, units) which action units each shows."""
 
 
-def _draw(artist: MotionArtist, n: int, seed: int) -> Drawn:
-    drawn = artist.draw(n, seed)
+def _draw(artist: MotionArtist, streams: Sequence[StreamName], n: int, seed: int) -> Drawn:
+    drawn = artist.draw(n, seed, frames="appearance" in streams)
+    flow = drawn.flow.cpu().numpy()
+    frames = repeat(None) if drawn.frames is None else drawn.frames.cpu().numpy()
     names = [artist.task.classes[label] for label in drawn.labels.tolist()]
     clips = [
-        PreparedClip.from_arrays(flow=flow, label=name, corpus=DRAWN, subject="nobody", clip_id=str(number))
-        for number, (flow, name) in enumerate(zip(drawn.flow.cpu().numpy(), names, strict=True))
+        PreparedClip.from_arrays(
+            appearance=seen, flow=motion, label=name, corpus=DRAWN, subject="nobody", clip_id=str(number)
+        )
+        for number, (seen, motion, name) in enumerate(zip(frames, flow, names, strict=False))
     ]
     return Drawn(clips, drawn.labels, drawn.units)
 

@@ -1,4 +1,4 @@
-"""Flow drawn directly, without a picture, as a recipe would have produced it."""
+"""Flow, and frames where they are asked for, as a recipe would have produced them of somebody's video."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dstan.errors import ConfigError
 from dstan.preprocessing.recipe import Recipe
 from dstan.synthesis.motion.classes import mixture_of
 from dstan.synthesis.motion.course import Course, paired
-from dstan.synthesis.motion.estimate import estimated
+from dstan.synthesis.motion.estimate import changes, estimated, folds
 from dstan.synthesis.motion.expressions import draw_expressions
 from dstan.synthesis.motion.faces import Faces
 from dstan.synthesis.motion.nuisance import head_motion, push_others
@@ -39,6 +39,8 @@ class DrawnMotion(NamedTuple):
     """The class of each, counted from 0."""
     units: Bool[Tensor, "n units"]
     """Which of :data:`~dstan.synthesis.motion.classes.UNITS` move."""
+    frames: Float32[Tensor, "n f h w"] | None
+    """Grey in [0, 255]; None where they were not asked for."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class MotionArtist:
         """Fields of a clip."""
         return 1 if self.recipe.pairs == "onset-apex" else self.recipe.steps
 
-    def draw(self, n: int, seed: int) -> DrawnMotion:
+    def draw(self, n: int, seed: int, *, frames: bool = False) -> DrawnMotion:
         """Draw clips.
 
         Parameters
@@ -95,15 +97,20 @@ class MotionArtist:
             How many.
         seed
             The same seed draws the same clips.
+        frames
+            Whether the frames are drawn, too, which takes longer.
         """
         size = max(CHUNK // self.steps, 1)
         parts = [
-            self._chunk(min(size, n - start), torch.Generator().manual_seed(child_seed(seed, "motion", start)))
+            self._chunk(min(size, n - start), torch.Generator().manual_seed(child_seed(seed, "motion", start)), frames)
             for start in range(0, n, size)
         ]
-        return DrawnMotion(*(torch.cat(values) for values in zip(*parts, strict=True)))
+        flow, labels, units, pictures = zip(*parts, strict=True)
+        return DrawnMotion(
+            torch.cat(flow), torch.cat(labels), torch.cat(units), torch.cat(pictures) if frames else None
+        )
 
-    def _chunk(self, n: int, generator: Generator) -> DrawnMotion:
+    def _chunk(self, n: int, generator: Generator, frames: bool) -> DrawnMotion:
         pairs, settings = self.recipe.pairs, self.settings
         expressions = draw_expressions(n, mixture_of(self.task), settings, generator)
         crop = Crop.draw(n, self.recipe.shape, settings, generator, torch.device(self.device))
@@ -120,5 +127,19 @@ class MotionArtist:
             return crop.pixels * (skin + head_motion(paired(course.head(times), pairs), crop, settings))
 
         times = course.times(self.steps, pairs, settings, generator)
-        flow = estimated(moved(times, pairs), crop, self.faces, hidden, pairs, settings, generator)
-        return DrawnMotion(flow + hidden.outliers[:, None], expressions.labels, expressions.shown)
+        faces = self.faces.choose(crop, generator)
+        picture = hidden.on(self.faces.seen(faces, crop, torch.zeros(n, 1, 2, *crop.shape, device=self.device)))[:, 0]
+        flow = estimated(moved(times, pairs), picture, pairs, settings, generator) + hidden.outliers[:, None]
+        if not frames:
+            return DrawnMotion(flow, expressions.labels, expressions.shown, None)
+        since = moved(_frame_times(n, self.recipe.steps), "onset")
+        since = torch.cat([torch.zeros_like(since[:, :1]), since], 1)[:, -self.recipe.steps :]
+        seen = hidden.on(self.faces.seen(faces, crop, since)) * (1 + folds(since, settings, generator))
+        seen = seen + changes(picture, self.recipe.steps, settings, generator)
+        return DrawnMotion(flow, expressions.labels, expressions.shown, seen.clamp(0, 255))
+
+
+def _frame_times(n: int, steps: int) -> Float32[Tensor, "n f"]:
+    """Return when the frames of the appearance stream are: from onset to offset, one alone in the middle."""
+    times = torch.linspace(0, 1, steps) if steps > 1 else torch.tensor([0.0, 0.5])
+    return times.expand(n, -1)

@@ -4,11 +4,11 @@ Farnebäck's method fits a quadratic to each neighbourhood of both pictures and 
 change of the linear part, :math:`\Delta b = A t`, with A half the Hessian of the picture. It does so in the mean over a
 window K (a square of 15 pixels), so what it finds is
 
-.. math:: d = (K A^T A)^{-1} K A^T (A t + \nabla \epsilon)
+.. math:: d = (K A^T A)^{-1} K A^T (A t - \nabla \epsilon / 2)
 
-with :math:`\epsilon` whatever else changed: noise and light. Smooth skin takes its motion from the nearest edges,
-motion along an edge goes unseen, and errors are large where there is nothing to see. docs/preprocessing.md says
-how near this comes to the estimate itself.
+with :math:`\epsilon` whatever else changed: noise, light, and the shade of folds. Smooth skin takes its motion from
+the nearest edges, motion along an edge goes unseen, and errors are large where there is nothing to see.
+docs/preprocessing.md says how near this comes to the estimate itself.
 
 References
 ----------
@@ -22,9 +22,6 @@ from jaxtyping import Float32
 from torch import Generator, Tensor
 
 from dstan.synthesis.motion.course import paired
-from dstan.synthesis.motion.faces import Faces
-from dstan.synthesis.motion.occlusion import Occlusion
-from dstan.synthesis.motion.pushes import Crop
 from dstan.synthesis.motion.settings import MotionSettings
 
 POLYNOMIAL = 1.2
@@ -35,9 +32,7 @@ STEADY = 1e-3
 
 def estimated(
     truth: Float32[Tensor, "n t 2 h w"],
-    crop: Crop,
-    faces: Faces,
-    occlusion: Occlusion,
+    picture: Float32[Tensor, "n h w"],
     pairs: str,
     settings: MotionSettings,
     generator: Generator,
@@ -48,32 +43,29 @@ def estimated(
     ----------
     truth
         The displacement in pixels of the crop.
-    crop
-        Where the pixels lie.
-    faces
-        Who may be seen.
-    occlusion
-        What hides a part of them.
+    picture
+        What is seen at first, grey in [0, 255].
     pairs
         As in a recipe: fields from the same first frame share its noise.
     settings
-        ``window``, ``gain``, ``noise``, ``light``.
+        ``window``, ``gain``, ``noise``, ``light`` and ``folds``.
     generator
         On the CPU.
     """
     n, t = truth.shape[:2]
-    picture = occlusion.on(faces.seen(crop, generator))
-    smooth, slope, curve = (matrices(crop.shape, order, picture.device) for order in range(3))
+    shape = (picture.shape[1], picture.shape[2])
+    smooth, slope, curve = (matrices(shape, order, picture.device) for order in range(3))
     a, b, c = (
         0.5 * rows @ picture @ columns.T
         for rows, columns in ((smooth[0], curve[1]), (slope[0], slope[1]), (curve[0], smooth[1]))
     )
-    changes = _changes(picture, t, pairs, settings, generator)
-    along_x, along_y = smooth[0] @ changes @ slope[1].T, slope[0] @ changes @ smooth[1].T
+    other = paired(changes(picture, t + 1, settings, generator), pairs)
+    other = -0.5 * (other + folds(truth, settings, generator) * picture[:, None])
+    along_x, along_y = smooth[0] @ other @ slope[1].T, slope[0] @ other @ smooth[1].T
     a, b, c = (part[:, None] for part in (a, b, c))
     u, v = truth.unbind(2)
     first, second = a * u + b * v + along_x, b * u + c * v + along_y
-    window = boxes(crop.shape, settings, generator, picture.device)
+    window = boxes(shape, settings, generator, picture.device)
     g, h, k, p, q = (
         window[0] @ part @ window[1].T
         for part in (a * a + b * b, a * b + b * c, b * b + c * c, a * first + b * second, b * first + c * second)
@@ -83,6 +75,25 @@ def estimated(
     low, high = settings.gain
     gain = low + (high - low) * torch.rand(n, 1, 1, 1, 1, generator=generator)
     return found * gain.to(found.device)
+
+
+def folds(
+    motion: Float32[Tensor, "n t 2 h w"], settings: MotionSettings, generator: Generator
+) -> Float32[Tensor, "n t h w"]:
+    """Return by which share skin gets darker where motion pushes it together, and lighter where it pulls it apart.
+
+    Parameters
+    ----------
+    motion
+        Displacement in pixels.
+    settings
+        ``folds``.
+    generator
+        On the CPU.
+    """
+    strength = settings.folds * torch.rand(len(motion), 1, 1, 1, generator=generator)
+    (along_x,), (along_y,) = torch.gradient(motion[:, :, 0], dim=3), torch.gradient(motion[:, :, 1], dim=2)
+    return strength.to(motion.device) * (along_x + along_y).clamp(-0.8, 0.8)
 
 
 def matrices(shape: tuple[int, int], order: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -135,16 +146,27 @@ def _banded(side: int, reach: Tensor, weights: Tensor) -> Float32[Tensor, "side 
     return torch.zeros(side, side).scatter_add_(1, places, weights.expand(side, -1))
 
 
-def _changes(
-    picture: Float32[Tensor, "n h w"], t: int, pairs: str, settings: MotionSettings, generator: Generator
-) -> Float32[Tensor, "n t h w"]:
-    """Draw what changes a picture beside motion, in grey levels: noise of each frame, and slow changes of light."""
+def changes(
+    picture: Float32[Tensor, "n h w"], frames: int, settings: MotionSettings, generator: Generator
+) -> Float32[Tensor, "n f h w"]:
+    """Draw what changes pictures beside motion, in grey levels: noise of each frame, and slow changes of light.
+
+    Parameters
+    ----------
+    picture
+        What is seen at first, grey in [0, 255].
+    frames
+        How many are taken.
+    settings
+        ``noise`` and ``light``.
+    generator
+        On the CPU.
+    """
     n, h, w = picture.shape
     level = settings.noise * torch.exp(settings.noise_spread * torch.randn(n, 1, 1, 1, generator=generator))
-    noise = (level * torch.randn(n, t + 1, h, w, generator=generator)).to(picture.device)
-    tilt = settings.light * torch.randn(n, t + 1, 3, 1, 1, generator=generator).to(picture.device)
+    noise = (level * torch.randn(n, frames, h, w, generator=generator)).to(picture.device)
+    tilt = settings.light * torch.randn(n, frames, 3, 1, 1, generator=generator).to(picture.device)
     down = torch.linspace(-1, 1, h, device=picture.device)[:, None]
     across = torch.linspace(-1, 1, w, device=picture.device)
     light = tilt[:, :, 0] + tilt[:, :, 1] * down + tilt[:, :, 2] * across
-    seen = noise + light * picture[:, None]
-    return -paired(seen, pairs)
+    return noise + light * picture[:, None]

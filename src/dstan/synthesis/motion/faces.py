@@ -65,8 +65,8 @@ class Faces:
         ]
         return cls(torch.from_numpy(np.stack(pictures)), shape)
 
-    def seen(self, crop: Crop, generator: Generator) -> Float32[Tensor, "n h w"]:
-        """Return a face drawn by lot for each crop, with contrast and brightness of its own.
+    def choose(self, crop: Crop, generator: Generator) -> Float32[Tensor, "n h w"]:
+        """Return a picture drawn by lot for each crop, with a contrast of its own; half of them are mirrored.
 
         Parameters
         ----------
@@ -81,16 +81,38 @@ class Faces:
         contrast = (0.6 + 0.6 * torch.rand(n, 1, 1, generator=generator)).to(device)
         pictures = self.pictures[who]
         pictures = torch.where(flipped, pictures.flip(2), pictures).to(device)
-        return self._read(pictures, crop) * contrast
+        return pictures * contrast
 
-    def _read(self, pictures: Float32[Tensor, "n h w"], crop: Crop) -> Float32[Tensor, "n h w"]:
-        x, y = crop.places()
+    def seen(
+        self, pictures: Float32[Tensor, "n h w"], crop: Crop, moved: Float32[Tensor, "n f 2 h w"]
+    ) -> Float32[Tensor, "n f h w"]:
+        """Return what is seen in the crop when the face has moved; each frame is interpolated once.
+
+        Parameters
+        ----------
+        pictures
+            What :meth:`choose` returned.
+        crop
+            Where faces lie.
+        moved
+            Displacement in pixels of the crop.
+        """
+        (x, y), (u, v) = crop.places(), moved.unbind(2)
+        cos, sin = (part[:, None, None, None] / crop.scale[:, None, None, None] for part in _cos_sin(crop.turn))
         unit, centre = eye_distance(self.shape), eye_centres(self.shape).mean(0)
         high, wide = pictures.shape[1:]
-        columns = x * unit + float(centre[0]) + (wide - self.shape[1]) / 2
-        rows = y * unit + float(centre[1]) + (high - self.shape[0]) / 2
+        columns = (x * unit)[:, None] + float(centre[0]) + (wide - self.shape[1]) / 2 - (cos * u + sin * v)
+        rows = (y * unit)[:, None] + float(centre[1]) + (high - self.shape[0]) / 2 - (cos * v - sin * u)
         grid = torch.stack([2 * (columns + 0.5) / wide - 1, 2 * (rows + 0.5) / high - 1], -1)
-        return functional.grid_sample(pictures[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
+        n, f, h, w = columns.shape
+        found = functional.grid_sample(
+            pictures[:, None], grid.view(n, f * h, w, 2), mode="bicubic", padding_mode="border", align_corners=False
+        )
+        return found.view(n, f, h, w)
+
+
+def _cos_sin(angle: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.cos(angle), torch.sin(angle)
 
 
 def _portrait_size(shape: tuple[int, int]) -> tuple[int, int]:

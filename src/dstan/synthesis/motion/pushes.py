@@ -24,6 +24,10 @@ from dstan.synthesis.motion.settings import MotionSettings
 CROP = (224, 224)
 """Height and width of the crop whose pixels measure displacements."""
 
+WRONG_SHIFT, WRONG_WIDTH, WRONG_TURN, WRONG_STRENGTH = 0.1, 1.4, 25.0, 2.0
+"""Of wrong anatomy: shift in face units, factor on the widths or its inverse, degrees, factor on the strength or its
+inverse."""
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -183,9 +187,18 @@ def push_units(sides: Float32[Tensor, "n units 2"], settings: MotionSettings, ge
     shift = settings.field_shift * (2 * torch.rand(2, *size, generator=generator) - 1)[:, :, units]
     widths = log_uniform(size, settings.field_width, generator)[:, units]
     heights = log_uniform(size, settings.field_width, generator)[:, units]
-    turn = math.radians(settings.field_turn) * (2 * torch.rand(size, generator=generator) - 1)[:, units] * mirrored
-    cos, sin = torch.cos(turn), torch.sin(turn)
+    turn = settings.field_turn * (2 * torch.rand(size, generator=generator) - 1)[:, units]
     strengths = sides[:, units]
+    if settings.wrong_anatomy:
+        wrong = torch.Generator().manual_seed(settings.wrong_anatomy)
+        size = (1, len(UNITS))
+        shift = shift + WRONG_SHIFT * (2 * torch.rand(2, *size, generator=wrong) - 1)[:, :, units]
+        widths = widths * log_uniform(size, WRONG_WIDTH, wrong)[:, units]
+        heights = heights * log_uniform(size, WRONG_WIDTH, wrong)[:, units]
+        turn = turn + WRONG_TURN * (2 * torch.rand(size, generator=wrong) - 1)[:, units]
+        strengths = strengths * log_uniform(size, WRONG_STRENGTH, wrong)[:, units, None]
+    turn = torch.deg2rad(turn) * mirrored
+    cos, sin = torch.cos(turn), torch.sin(turn)
     return Pushes(
         x=pushes.x + mirrored * shift[0],
         y=pushes.y + shift[1],

@@ -25,6 +25,13 @@ class MotionSettings(Settings):
     field_turn: float = setting(20.0, "Turn of an action unit's direction, degrees.", low=0, high=180)
     field_strength: float = setting(1.6, "Factor on an action unit beside the others, or its inverse.", low=1, high=10)
 
+    wrong_anatomy: int = setting(
+        0,
+        "To see what depends on the action units being right: where not 0, the seed of fields that are wrong, the same "
+        "in every clip (centres, widths, directions and strengths; see dstan.synthesis.motion.pushes).",
+        low=0,
+    )
+
     crop_shift: float = setting(0.10, "Shift of the face in the crop, face units.", low=0, high=1)
     crop_scale: float = setting(1.12, "Factor on the size of the face in the crop, or its inverse.", low=1, high=2)
     crop_turn: float = setting(6.0, "Turn of the face in the crop, degrees.", low=0, high=90)
@@ -45,6 +52,10 @@ class MotionSettings(Settings):
     gain: tuple[float, float] = setting((0.8, 1.15), "Length of the estimate over that of the truth.", low=0, high=4)
     noise: float = setting(0.3, "Median noise of what flow is taken between, grey levels of the crop.", low=0)
     noise_spread: float = setting(0.8, "Standard deviation of its logarithm.", low=0, high=3)
+
+    folds: float = setting(
+        0.6, "How much darker skin gets where it is pushed together, per unit of divergence.", low=0, high=10
+    )
 
     hair: float = setting(0.5, "Share of clips with outliers at the hairline or hair over the forehead.", low=0, high=1)
     glasses: float = setting(0.2, "Share of clips with glasses, which hide the eyes' surroundings.", low=0, high=1)
@@ -72,6 +83,7 @@ CONTAMINATIONS: dict[str, dict[str, Any]] = {
     "eyes": {"blinks": 0.0, "glances": 0.0},
     "mouth": {"mouth": 0.0},
     "light": {"light": 0.0},
+    "folds": {"folds": 0.0},
     "estimator": {"window": (1, 1), "gain": (1.0, 1.0)},
     "noise": {"noise": 0.0},
     "occlusion": {"hair": 0.0, "glasses": 0.0},
