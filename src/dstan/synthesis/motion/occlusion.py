@@ -79,9 +79,9 @@ class Occlusion:
             outliers += arrow * (spot * torch.maximum(has_hair, on_rim))[:, None]
         return cls(hidden, dark, outliers)
 
-    def on(self, pictures: Float32[Tensor, "n h w"]) -> Float32[Tensor, "n h w"]:
+    def on(self, pictures: Float32[Tensor, "n f h w"]) -> Float32[Tensor, "n f h w"]:
         """Return pictures of faces with what hides them."""
-        return pictures * (1 - self.dark)
+        return pictures * (1 - self.dark)[:, None]
 
     def of(self, motion: Float32[Tensor, "n t 2 h w"]) -> Float32[Tensor, "n t 2 h w"]:
         """Return the motion of what is seen: hidden skin does not move."""
