@@ -48,6 +48,7 @@ def evaluate(
     corrections: options.Corrections = True,
     config: options.Config = None,
     assignments: options.Set = None,
+    init: options.Init = None,
     cache: options.CacheRoot = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
@@ -87,6 +88,9 @@ def evaluate(
 
     How good with only five people to learn from: `dstan evaluate stmn-a --train-subjects 5 --corpus casme2 --root twin`
 
+    Begun from a model that saw drawn motion, and fine-tuned in every fold: `dstan evaluate stmn-a --init weights --task
+    megc2019-3 --corpus casme2 --root twin`
+
     A model as it is, made of other people: `dstan evaluate --zero-shot weights --corpus casme2 --root twin --task
     megc2019-3`
     """
@@ -95,7 +99,7 @@ def evaluate(
     from dstan.preprocessing.cache import Cache
     from dstan.reports.looks import save_looks
 
-    overrides = options.settings(config, assignments)
+    overrides = options.settings(config, assignments, init)
     made = _made(methods or (), overrides, track) if zero_shot is None else [_as_it_is(zero_shot, methods, overrides)]
     protocol = protocol if zero_shot is None else _protocol_of_zero_shot(protocol)
     where = options.device(device)
@@ -159,7 +163,7 @@ def _as_it_is(weights: Path, methods: Sequence[str] | None, overrides: Mapping[s
     if overrides:
         raise ConfigError(
             "a model that is applied as it is has the settings that it was made with",
-            hint="Leave out --set and --config",
+            hint="Leave out --set, --config and --init",
         )
     return load_model(weights)
 

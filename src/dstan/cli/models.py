@@ -41,6 +41,7 @@ def train(
     corrections: options.Corrections = True,
     config: options.Config = None,
     assignments: options.Set = None,
+    init: options.Init = None,
     cache: options.CacheRoot = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
@@ -51,14 +52,19 @@ def train(
     """Train one method on a whole corpus or several, for use on video of other people.
 
     Example: `dstan train dstan --corpus casme2 --root twin --out model`
+
+    Begun from a model that saw drawn motion: `dstan train stmn-a --init weights --task megc2019-3 --corpus casme2
+    --root twin --out model`
     """
     from dstan.preprocessing.cache import Cache, prepare_clips
+    from dstan.recognizers.origins import check_unseen
 
-    (recognizer,) = options.recognizers([method], options.settings(config, assignments))
+    (recognizer,) = options.recognizers([method], options.settings(config, assignments, init))
     recognizer.given()  # a file that is missing is said before hours of preparation
     check_target(out)
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
+    check_unseen(recognizer.begun_from(), {clip.corpus for clip in clips}, "the weights that it begins from")
     store, recipe = Cache(cache), recognizer.recipe
     with output.progress_bars() as progress:
         clips = prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)

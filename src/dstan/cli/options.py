@@ -96,6 +96,14 @@ Track = Annotated[
         help="The compared methods on equal terms, with the input and parameters published for each, or both.",
     ),
 ]
+Init = Annotated[
+    Path | None,
+    typer.Option(
+        "--init",
+        metavar="WEIGHTS",
+        help="Begin from this fitted model (dstan pretrain) and fine-tune; --set init.NAME=VALUE says how.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -154,8 +162,8 @@ def _assign(option: str, names: Sequence[str], own: dict[str, str], shared: Sequ
     return own if not shared else dict.fromkeys(names, shared[0])
 
 
-def settings(config: Path | None, assignments: Sequence[str] | None) -> dict[str, Any]:
-    """Merge ``--config`` and every ``--set``, the later over the earlier, as nested dictionaries.
+def settings(config: Path | None, assignments: Sequence[str] | None, init: Path | None = None) -> dict[str, Any]:
+    """Merge ``--config``, every ``--set`` and ``--init``, the later over the earlier, as nested dictionaries.
 
     Raises
     ------
@@ -165,7 +173,7 @@ def settings(config: Path | None, assignments: Sequence[str] | None) -> dict[str
     merged: dict[str, Any] = {} if config is None else read_toml(config)
     for text in assignments or ():
         merged = _merge(merged, parse_assignment(text))
-    return merged
+    return merged if init is None else _merge(merged, {"init": {"weights": str(init)}})
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,6 +188,8 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def recognizers(methods: Sequence[str], overrides: Mapping[str, Any], track: str = "common") -> list[Recognizer]:
     """Make each method once on its track; a setting counts for those that have it, and which these are is said.
 
+    So is which of them begin from a model.
+
     Raises
     ------
     UnknownNameError
@@ -187,13 +197,15 @@ def recognizers(methods: Sequence[str], overrides: Mapping[str, Any], track: str
     ConfigError
         If a setting is unknown to all of them, or out of range, or none has a paper track.
     """
-    from dstan.evaluation.methods import make_methods, on_track, settings_of_some
+    from dstan.evaluation.methods import begun_words, make_methods, on_track, settings_of_some
     from dstan.recognizers import recognizer
 
     make_methods(methods, {})  # a name that is not known is said first
     made = make_methods(on_track(methods, track), overrides)
     for group, names in settings_of_some(made, overrides).items():
         output.note(f"settings of [{group}] count for {', '.join(names)}; the other methods have none")
+    for words in begun_words(made):
+        output.note(words)
     changed = [one.name for one in made if one.track == "paper" and one.settings != recognizer(one.name).settings]
     if changed:
         output.note(f"{', '.join(changed)}: what is set here takes the place of what was published")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from dstan._registry import look_up
 from dstan.errors import ConfigError, naming
-from dstan.recognizers import PAPER_TRACK, Recognizer, recognizer
+from dstan.recognizers import PAPER_TRACK, Recognizer, describe_model, recognizer
 from dstan.recognizers.contract import PAPER_ENDING
+from dstan.recognizers.initial import settings_from
 
 TRACKS = ("common", "paper", "both")
 
@@ -54,23 +56,73 @@ def make_methods(names: Sequence[str], overrides: Mapping[str, Any]) -> list[Rec
     names
         What :func:`~dstan.recognizers.recognizer` knows.
     overrides
-        Nested settings.
+        Nested settings. Where ``init.weights`` names a fitted model, methods that can begin from it do, and its recipe
+        and network are their own settings then.
 
     Raises
     ------
     UnknownNameError
         If there is no such method.
     ConfigError
-        If no method has a group, or one that has it has no such setting in it, or a value is out of range.
+        If no method has a group, or one that has it has no such setting in it, or a value is out of range. If no method
+        can begin from the model that is named, or a setting contradicts it.
+    ModelError
+        If that model is not there, or damaged.
     """
     plain = {name: recognizer(name) for name in dict.fromkeys(names)}
     known = {group for one in plain.values() for group in vars(one.settings)}
+    weights = overrides.get("init", {}).get("weights", "")
+    taken = _taken(list(plain.values()), Path(weights).absolute()) if weights else {}
     made = []
     for name, one in plain.items():
         with naming(name) if len(plain) > 1 else nullcontext():
             own = vars(one.settings).keys() | (overrides.keys() - known)  # what none has is an error of the first
-            made.append(recognizer(name, {group: value for group, value in overrides.items() if group in own}))
+            own = own if name in taken or not weights else own - {"init"}
+            given = {group: value for group, value in overrides.items() if group in own}
+            made.append(_begun(one, taken[name], given) if name in taken else recognizer(name, given))
     return made
+
+
+def _taken(methods: Sequence[Recognizer], weights: Path) -> dict[str, dict[str, Any]]:
+    """Return what each method takes over from the model that it begins from; one that cannot is not named."""
+    found = {one.name: settings_from(weights, one) for one in methods}
+    taken = {name: settings for name, settings in found.items() if settings is not None}
+    begun = [one.with_settings(one.settings.replaced(taken[one.name])) for one in methods if one.name in taken]
+    if not any(one.weights for one in begun):
+        method = describe_model(weights)["method"]
+        raise ConfigError(
+            f"it is a model of {method}, and {' and '.join(found)} cannot begin from it",
+            where=weights,
+            hint=f"Name {method}, or another method with a network of that kind; weights of a method's own: "
+            "dstan pretrain METHOD --out WEIGHTS",
+        )
+    return taken
+
+
+def _begun(method: Recognizer, taken: Mapping[str, Any], given: Mapping[str, Any]) -> Recognizer:
+    """Return a method with the settings of the model that it begins from, and over them those that were given."""
+    weights = taken["init"]
+    own = {**given, "init": {**given["init"], **weights}}
+    made = method.with_settings(method.settings.replaced(taken).replaced(own))
+    made.given()  # what contradicts the model is said before anything is prepared
+    return made
+
+
+def begun_words(made: Sequence[Recognizer]) -> list[str]:
+    """Say which methods begin from a model, where any does, and which parts do not.
+
+    Parameters
+    ----------
+    made
+        What :func:`make_methods` returned.
+    """
+    begun = [one for one in made if one.begun_from()]
+    said = []
+    for one in begun:
+        drawn = [f"; {part.name} from scratch" for part in one.components() if not part.begun_from()]
+        said.append(f"{one.name}: {one.weights}{''.join(drawn)}")
+    rest = [one.name for one in made if one not in begun]
+    return [*said, *([f"{', '.join(rest)}: not begun from it"] if begun and rest else [])]
 
 
 def settings_of_some(made: Sequence[Recognizer], overrides: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -83,5 +135,6 @@ def settings_of_some(made: Sequence[Recognizer], overrides: Mapping[str, Any]) -
     overrides
         What it was given.
     """
-    having = {group: [one.name for one in made if group in vars(one.settings)] for group in overrides}
+    groups = [group for group in overrides if group != "init"]  # of that, begun_words tells
+    having = {group: [one.name for one in made if group in vars(one.settings)] for group in groups}
     return {group: names for group, names in having.items() if len(names) < len(made)}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from dstan._registry import look_up
-from dstan.errors import UnknownNameError
+from dstan.errors import ModelError, UnknownNameError
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import StreamSettings
 from dstan.recognizers import model_files
@@ -47,6 +47,7 @@ __all__ = [
     "load_model",
     "recognizer",
     "save_model",
+    "unfitted",
 ]
 
 Maker: TypeAlias = Callable[..., Recognizer]
@@ -184,6 +185,27 @@ def load_model(folder: Path, make: Maker | None = None) -> Recognizer:
         If a file is missing, damaged, of another model, or of another format.
     """
     return model_files.load_model(folder, _registered if make is None else partial(_made_by, make))
+
+
+def unfitted(folder: Path, document: Mapping[str, Any]) -> Recognizer:
+    """Make the recogniser that a model's document is of, unfitted.
+
+    Parameters
+    ----------
+    folder
+        The model's folder, for the error.
+    document
+        What :func:`describe_model` returns.
+
+    Raises
+    ------
+    ModelError
+        If it is of a method that is in no registry.
+    """
+    try:
+        return _registered(document["method"], document["settings"])
+    except UnknownNameError as error:
+        raise ModelError(error.what, where=folder, hint=error.hint) from error
 
 
 def _registered(name: str, settings: Mapping[str, Any]) -> Recognizer:

@@ -61,6 +61,15 @@ class DSTAN(Recognizer):
         """Frames and flow."""
         return STREAMS
 
+    @property
+    def weights(self) -> str:
+        """Where its streams begin from a model: "begun from MODEL", or which of them does."""
+        begun = {part.stream: part.weights for part in self.parts if part.weights}
+        if not begun:
+            return ""
+        words = next(iter(begun.values()))
+        return words if len(begun) == len(self.parts) else f"{' and '.join(begun)} {words}"
+
     def components(self) -> tuple[StreamRecognizer, ...]:
         """Return its two streams, unfitted."""
         network = self.settings.network
@@ -106,9 +115,9 @@ class DSTAN(Recognizer):
         attention = {stream: weights for one in found for stream, weights in one.attention.items()}
         if self.settings.fusion.method == "average":
             probabilities = average([one.probabilities for one in found])
-            return Inference(probabilities.argmax(1), probabilities, attention)
+            return Inference(probabilities.argmax(1), probabilities, attention, _mean_units(found))
         features = self._joined(seen)
-        return Inference(*self.svm.infer(features), attention)
+        return Inference(*self.svm.infer(features), attention, _mean_units(found))
 
     def _check(self, clips: Sequence[PreparedClip]) -> None:
         for part in self.parts:
@@ -132,3 +141,9 @@ class DSTAN(Recognizer):
         for part in self.parts:
             part.restore(below(arrays, part.stream), document["streams"][part.stream])
         self.svm.arrays = below(arrays, "svm")
+
+
+def _mean_units(found: Sequence[Inference]) -> dict[int, NDArray[np.float64]] | None:
+    """Return the probability of each action unit, averaged over the streams that were taught them."""
+    told = [one.units for one in found if one.units is not None]
+    return {unit: average([units[unit] for units in told]) for unit in told[0]} if told else None

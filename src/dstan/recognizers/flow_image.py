@@ -17,17 +17,17 @@ from dstan.clips import PreparedClip
 from dstan.errors import ShapeError
 from dstan.recognizers.contract import StreamName
 from dstan.recognizers.flow_values import PIXELS, flow_values_setting, motion_channels
-from dstan.recognizers.network import NetworkRecognizer, NetworkSettings
+from dstan.recognizers.initial import OneStageRecognizer, OneStageSettings
 
 
 @dataclass(frozen=True)
-class FlowImageSettings(NetworkSettings):
+class FlowImageSettings(OneStageSettings):
     """What the settings of every such net hold, besides the group ``network`` of its own."""
 
     flow_values: str = flow_values_setting()
 
 
-class FlowImageRecognizer(NetworkRecognizer):
+class FlowImageRecognizer(OneStageRecognizer):
     """Base of the shallow nets that look at :func:`flow_image`."""
 
     settings: FlowImageSettings

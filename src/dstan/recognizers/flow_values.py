@@ -31,6 +31,7 @@ def flow_values_setting() -> Any:
         "Flow as it is given, in pixels; or relative: each of u, v and strain in each clip minus its median, over its "
         "range, which is the same for maps that were normalised to [0, 1] or to anything else.",
         choices=(PIXELS, RELATIVE),
+        added=True,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from dstan import _atomic
 from dstan._version import __version__
@@ -76,6 +77,53 @@ def load_model(folder: Path, make: Callable[[str, dict[str, Any]], Recognizer]) 
     ModelError
         If a file is missing, damaged, of another model, or of another format.
     """
+    document = checked_document(folder)
+    try:
+        recognizer = make(document["method"], document["settings"])
+        return recognizer.restore(read_arrays(folder), document["state"])
+    except UnknownNameError as error:
+        raise ModelError(error.what, where=folder, hint=error.hint) from error
+    except (DstanError, LookupError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"cannot rebuild the model: {error}", where=folder, hint="Train again with this version: dstan train"
+        ) from error
+
+
+def read_arrays(folder: Path) -> dict[str, NDArray[Any]]:
+    """Return a model's arrays by name.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return dict(load_file(folder / ARRAYS))
+    except SafetensorError as error:
+        raise ModelError(f"{ARRAYS} is damaged: {error}", where=folder, hint="Train again: dstan train") from error
+
+
+def checked_document(folder: Path) -> dict[str, Any]:
+    """Return a model's JSON document, after a look at whether the arrays beside it are those it was written for.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+
+    Raises
+    ------
+    ModelError
+        If it is not a model's folder, of another format, or its files do not belong together.
+    """
     document = _read_document(folder)
     if _sha256(folder / ARRAYS) != document["digests"][ARRAYS]:
         raise ModelError(
@@ -83,18 +131,7 @@ def load_model(folder: Path, make: Callable[[str, dict[str, Any]], Recognizer]) 
             where=folder,
             hint="Copy the whole folder again, or train again: dstan train",
         )
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        recognizer = make(document["method"], document["settings"])
-        return recognizer.restore(load_file(folder / ARRAYS), document["state"])
-    except UnknownNameError as error:
-        raise ModelError(error.what, where=folder, hint=error.hint) from error
-    except (DstanError, SafetensorError, LookupError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"cannot rebuild the model: {error}", where=folder, hint="Train again with this version: dstan train"
-        ) from error
+    return document
 
 
 def describe_model(folder: Path) -> dict[str, Any]:

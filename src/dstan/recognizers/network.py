@@ -35,6 +35,8 @@ from dstan.training.memory import memory_of_a_fit
 
 Shape = tuple[int, int, int, int]
 """(T, C, H, W) of a clip as a network sees it."""
+UNIT_NUMBERS = "units.numbers"
+"""Among what was learned: which action units the layer tells whose arrays are units.weight and units.bias."""
 Attention = Mapping[str, Sequence[NDArray[np.float32]] | None]
 """As in :class:`Inference`."""
 
@@ -250,12 +252,20 @@ class NetworkRecognizer(Recognizer):
         weights = [output.temporal[0].numpy() for output in seen if output.temporal is not None] or None
         attention: Attention = dict.fromkeys(self.streams, weights)
         if self.settings.recognition.classifier == "svm":
-            return Inference(*self.svm.infer(self.features(seen)), attention)
+            return Inference(*self.svm.infer(self.features(seen)), attention, self._units(seen))
         probabilities = np.zeros((len(seen), len(self.classes_)))
         present = list(self.present)
         for row, output in zip(probabilities, seen, strict=True):
             row[present] = torch.softmax(output.logits[0, present].double(), dim=0).numpy()
-        return Inference(probabilities.argmax(1), probabilities, attention)
+        return Inference(probabilities.argmax(1), probabilities, attention, self._units(seen))
+
+    def _units(self, seen: Sequence[Output]) -> dict[int, NDArray[np.float64]] | None:
+        """Return the probability of each action unit, where a teacher taught them."""
+        if not seen or UNIT_NUMBERS not in self.learned:
+            return None
+        weight, bias = self.learned["units.weight"], self.learned["units.bias"]
+        scores = np.stack([output.features[0].numpy() for output in seen]).astype(np.float64) @ weight.T + bias
+        return dict(zip(map(int, self.learned[UNIT_NUMBERS]), (1 / (1 + np.exp(-scores))).T, strict=True))
 
     def _fit(
         self,
@@ -335,15 +345,20 @@ class NetworkRecognizer(Recognizer):
         """Train the network of a stage, after a choice of epochs where that is asked for, and keep its curves."""
         report = None if on_epoch is None else partial(on_epoch, stage.name)
         how: dict[str, Any] = {"device": device, "on_epoch": report, "objective": stage.objective}
-        epochs, inner = stage.settings.epochs, None
-        if isinstance(epochs, str):
-            inner = choose_epochs(stage.start, stage.labels, stage.people, n_classes, stage.settings, seed=seed, **how)
-            epochs = inner.chosen
+        stage, epochs, found = self._chosen(stage, n_classes, seed=seed, **how)
         network, data = stage.start(seed, None)
         fit = fit_network(network, data, stage.settings, epochs=epochs, seed=seed, **how)
         self.history_[stage.name] = [vars(record) for record in fit.history]
-        self.dynamics_[stage.name] = {**fit.dynamics.to_dict(), "inner": inner and inner.to_dict()}
+        self.dynamics_[stage.name] = {**fit.dynamics.to_dict(), **found}
         return network
+
+    def _chosen(self, stage: Stage, n_classes: int, *, seed: int, **how: Any) -> tuple[Stage, int, dict[str, Any]]:
+        """Return how a stage is trained, for how many epochs, and what was found where that is chosen inside."""
+        epochs = stage.settings.epochs
+        if isinstance(epochs, int):
+            return stage, epochs, {"inner": None}
+        inner = choose_epochs(stage.start, stage.labels, stage.people, n_classes, stage.settings, seed=seed, **how)
+        return stage, inner.chosen, {"inner": inner.to_dict()}
 
     def _begin(self, data: TrainingData, learned: Sequence[int] | None, n_classes: int, seed: int) -> Network:
         """Return a network whose weights are drawn or given, and whose scaling is that of the clips learned from."""

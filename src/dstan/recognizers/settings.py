@@ -8,17 +8,23 @@ from dstan.config import setting
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import StreamSettings
 from dstan.recognizers.flow_values import RELATIVE, flow_values_setting
-from dstan.recognizers.network import NetworkSettings
+from dstan.recognizers.initial import OneStageSettings
 from dstan.training import TrainingSettings
 
 
 @dataclass(frozen=True)
-class DSTANSettings(NetworkSettings):
+class DSTANSettings(OneStageSettings):
     """Everything that decides how DSTAN, its streams and its ablations are prepared, trained and joined."""
 
     network: StreamSettings = setting(StreamSettings(), "The networks (sections 2.2 to 2.5).")
     training: TrainingSettings = setting(TrainingSettings(), "Training (section 3.2).")
     fusion: FusionSettings = setting(FusionSettings(), "Joining the streams (section 2.6).")
+    frames: str = setting(
+        "grey",
+        "What the appearance stream sees: the frames, or their differences from the first, which show what moved and "
+        "not who it is.",
+        choices=("grey", "differences"),
+    )
     flow_gain: float | None = setting(
         None,
         "Factor on the flow before the network; not set: 1 for pairs from the onset and for relative values, 4 for "

@@ -23,7 +23,8 @@ from dstan.preprocessing.recipe import Recipe
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.flow_image import one_field
 from dstan.recognizers.flow_values import PIXELS, flow_values_setting, motion_channels
-from dstan.recognizers.network import NetworkRecognizer, NetworkSettings, Shape
+from dstan.recognizers.initial import OneStageRecognizer, OneStageSettings
+from dstan.recognizers.network import Shape
 from dstan.recognizers.strcn_appearance import KERNELS, REMOVALS, columns_of, moving_pixels, resized, variants
 from dstan.training import AugmentationSettings, TrainingSettings
 
@@ -55,7 +56,7 @@ class STRCNInputSettings(Settings):
 
 
 @dataclass(frozen=True)
-class STRCNSettings(NetworkSettings):
+class STRCNSettings(OneStageSettings):
     """Everything that decides STRCN."""
 
     flow_values: str = flow_values_setting()
@@ -77,7 +78,7 @@ class STRCNSettings(NetworkSettings):
             raise ConfigError("STRCN-A sees no flow that could be relative", hint="Leave flow_values out")
 
 
-class STRCN(NetworkRecognizer):
+class STRCN(OneStageRecognizer):
     """Spatiotemporal recurrent convolutional network on the focal loss [1]_.
 
     Layers and sizes are those of the authors' code. STRCN-G, the default and the one that comparisons quote, sees flow

@@ -18,15 +18,18 @@ from dstan.fusion import FusionSettings
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamSettings
 from dstan.recognizers.contract import Fidelity, MethodSettings, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.flow_values import PIXELS, motion_channels
-from dstan.recognizers.network import NetworkRecognizer, Shape
+from dstan.recognizers.initial import OneStageRecognizer
+from dstan.recognizers.network import Shape
 from dstan.recognizers.settings import DSTANSettings
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
 STRAIN_GAIN = 10.0
 """Pixels: brings strain, which has no unit, to the size of the flow that it is taken from."""
+DIFFERENCE_GAIN = np.float32(10.0)
+"""Brings differences of frames, in deviations of a clip's grey values, to about 1."""
 
 
-class StreamRecognizer(NetworkRecognizer):
+class StreamRecognizer(OneStageRecognizer):
     """STAN or STMN alone, with the modules that its settings switch on.
 
     It takes clips of any length and size, also of others than it has learned from.
@@ -46,6 +49,7 @@ class StreamRecognizer(NetworkRecognizer):
     reference: ClassVar[str] = PAPER + ", sections 2.2 to 2.5"
     fidelity: ClassVar[Fidelity] = Fidelity.STRUCTURE
     smallest: ClassVar[int] = SMALLEST_INPUT
+    own_switches: ClassVar[tuple[str, ...]] = ("lhfn", "spatial_attention", "temporal_attention")
 
     def __init__(self, name: str, stream: StreamName, settings: DSTANSettings) -> None:
         self.stream: StreamName = stream
@@ -98,7 +102,7 @@ class StreamRecognizer(NetworkRecognizer):
         return Stream(len(self.mirrored_signs), n_classes, self.settings.network)
 
     def tensor(self, clip: PreparedClip) -> Float32[Tensor, "t c h w"]:
-        """Return what the network sees: frames standardised by their own clip, or flow times its gain.
+        """Return what the network sees: frames or their differences, standardised by their own clip, or flow.
 
         Parameters
         ----------
@@ -107,7 +111,10 @@ class StreamRecognizer(NetworkRecognizer):
         """
         if self.stream == "appearance":
             array = np.asarray(clip.appearance)
-            return torch.from_numpy(((array - array.mean()) / (array.std() + 1e-6))[:, None])
+            spread = array.std() + 1e-6
+            if self.settings.frames == "differences":
+                return torch.from_numpy(DIFFERENCE_GAIN * (array - array[:1])[:, None] / spread)
+            return torch.from_numpy(((array - array.mean()) / spread)[:, None])
         gain = STRAIN_GAIN if self.settings.flow_strain else None
         motion = motion_channels(clip, self.settings.flow_values, strain=gain)
         return torch.from_numpy(motion * np.float32(self.settings.gain))
@@ -161,4 +168,4 @@ def _concerning(stream: StreamName, settings: DSTANSettings) -> DSTANSettings:
     alone = replace(settings, fusion=FusionSettings())
     if stream == "appearance":
         return replace(alone, flow_gain=None, flow_strain=False, flow_values=PIXELS)
-    return replace(alone, network=replace(settings.network, lhfn=False))
+    return replace(alone, network=replace(settings.network, lhfn=False), frames="grey")
