@@ -251,7 +251,9 @@ def test_a_users_own_task_gives_the_classes(run: Run, home: Path) -> None:
     roots = ("--root", "folder=data", "--out", "moods")
     done = run("evaluate", "majority", *roots, "--task", "moods.toml", *common)
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["results"]["majority"]["classes"] == ["bad", "good"]
+    found = json.loads(done.stdout)["results"]["majority"]
+    assert found["classes"] == ["bad", "good"]
+    assert [one["threshold"] for one in found["calibration"]["abstention"]] == [0.5, 0.6, 0.7, 0.8, 0.9]
     assert json.loads((home / "moods" / "run.json").read_text())["task"] == "moods"
 
 

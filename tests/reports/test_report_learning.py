@@ -71,7 +71,7 @@ def test_every_stream_shows_gradients_dead_channels_and_attention(page):
     assert "Spatial attention (0 to 1): mean 0.48, deviation 0.07" in section(page, "stan-a")
     assert "how they learned stands under those names" in section(page, "dstan")
     figures = sorted(path.stem for path in (page.parent / "stan-a" / "figures").iterdir())
-    assert figures == ["confusion", "inner", "inside", "learning", "search", "subjects"]
+    assert figures == ["confusion", "inner", "inside", "learning", "search", "subjects", "sureness"]
 
 
 def test_the_choice_of_epochs_is_told_and_called_what_it_is(page):
