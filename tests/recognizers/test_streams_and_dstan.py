@@ -159,7 +159,14 @@ def test_epochs_are_told_by_stream() -> None:
 
 def test_what_was_learned_from_is_remembered() -> None:
     made = recognizer("majority").fit(_clips(7), seed=3)
-    assert made.trained_ == {"clips": 7, "subjects": 2, "labels": {"a": 3, "b": 2, "c": 2}, "seed": 3, "device": "cpu"}
+    assert made.trained_ == {
+        "clips": 7,
+        "corpora": ["arrays"],
+        "subjects": 2,
+        "labels": {"a": 3, "b": 2, "c": 2},
+        "seed": 3,
+        "device": "cpu",
+    }
     assert made.predict(_clips(2)) == ["a", "a"]
 
 
