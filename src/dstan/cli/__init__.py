@@ -23,6 +23,7 @@ from dstan.cli import (
     models,
     output,
     preparation,
+    pretraining,
     reproduction,
     tuning,
 )
@@ -89,6 +90,7 @@ for group in (
     ablation,
     reproduction,
     models,
+    pretraining,
     methods,
     benches,
 ):

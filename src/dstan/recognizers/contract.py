@@ -63,6 +63,8 @@ class Inference:
     """(n, k), each row with the sum 1."""
     attention: Mapping[str, Sequence[NDArray[np.float32]] | None]
     """For each stream the (T,) weight of each frame of each clip; None for a stream without temporal attention."""
+    units: Mapping[int, NDArray[np.float64]] | None = None
+    """For each action unit its (n,) probability; None where the method was not taught them."""
 
 
 class Recognizer(ABC):
@@ -265,6 +267,8 @@ class Recognizer(ABC):
     def predict_details(self, clips: Sequence[PreparedClip]) -> list[dict[str, Any]]:
         """Return label, probabilities by class, and temporal attention by stream, of each clip.
 
+        The probability of each action unit is there, too; None where the method was not taught them.
+
         Parameters
         ----------
         clips
@@ -284,6 +288,7 @@ class Recognizer(ABC):
                     stream: None if weights is None else [float(weight) for weight in weights[index]]
                     for stream, weights in found.attention.items()
                 },
+                "units": found.units and {unit: float(told[index]) for unit, told in found.units.items()},
             }
             for index, (winner, row) in enumerate(zip(found.winners, found.probabilities, strict=True))
         ]

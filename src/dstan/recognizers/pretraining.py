@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
@@ -19,8 +18,11 @@ from dstan.config import Settings, setting
 from dstan.errors import ConfigError
 from dstan.metrics import scores_of_many
 from dstan.networks.network import Network, UnitTeller
+from dstan.recognizers import recognizer
 from dstan.recognizers.contract import OnEpoch, Recognizer, StreamName
-from dstan.recognizers.network import NetworkRecognizer, drawing
+from dstan.recognizers.network import UNIT_NUMBERS, NetworkRecognizer, drawing
+from dstan.recognizers.recognition import RecognitionSettings
+from dstan.recognizers.settings import DSTANSettings
 from dstan.recognizers.two_stage import TwoStageRecognizer
 from dstan.synthesis.motion import UNITS, MotionArtist, MotionSettings
 from dstan.tasks import Task
@@ -30,6 +32,8 @@ from dstan.training.losses import unit_objective
 
 DRAWN = "drawn"
 """The corpus of drawn clips."""
+TOLD = 0.5
+"""From which probability an action unit counts as told."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,41 @@ class TeacherSettings(Settings):
         )
 
 
+SMALL = {"recipe": {"size": 64, "pairs": "onset-apex"}}
+"""What every method is given to see by default: drawn and learned in minutes."""
+NARROW = {"network": {"channels": [8, 16, 32, 64, 64]}, "frames": "differences"}
+"""The same for DSTAN and its streams: there is less to learn than the paper's widths are for, and of frames the
+appearance stream learns whose they are (docs/pretraining.md)."""
+
+
+def pupil(method: str, overrides: Mapping[str, Any]) -> tuple[Recognizer, TeacherSettings]:
+    """Return a method that is to be taught, and its teacher's settings.
+
+    Parameters
+    ----------
+    method
+        Its name.
+    overrides
+        Nested settings over the defaults: the group "teacher", and the method's own.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
+    ConfigError
+        If a setting is unknown or out of range, or the method cannot be taught so.
+    """
+    own = {name: value for name, value in overrides.items() if name != "teacher"}
+    made = recognizer(method)
+    for defaults in (SMALL, NARROW) if isinstance(made.settings, DSTANSettings) else (SMALL,):
+        made = made.with_settings(made.settings.replaced(defaults))
+    made = made.with_settings(made.settings.replaced(own))
+    _check(made)
+    return made, TeacherSettings().replaced(overrides.get("teacher", {}), where="teacher.")
+
+
 def teach(
-    recognizer: Recognizer,
+    method: Recognizer,
     task: Task,
     settings: TeacherSettings | None = None,
     *,
@@ -65,8 +102,8 @@ def teach(
 
     Parameters
     ----------
-    recognizer
-        The method, unfitted; its recipe says how the motion is drawn.
+    method
+        Unfitted; its recipe says how the motion is drawn.
     task
         Whose classes.
     settings
@@ -84,16 +121,9 @@ def teach(
         If the method cannot be taught so, or the task has no classes that can be drawn.
     """
     settings = settings or TeacherSettings()
-    artist = MotionArtist(task, recognizer.recipe, settings.motion, device)
-    taught = copy.deepcopy(recognizer)
-    taught._forget()
-    _check(taught)
-    how: dict[str, Any] = {"seed": seed, "device": device, "on_epoch": on_epoch}
-    for part in taught.components() or (taught,):
-        assert isinstance(part, NetworkRecognizer)
-        _teach(part, partial(_draw, artist, part.streams), settings, n_classes=len(task.classes), **how)
-    taught.classes_ = task.classes
-    taught.trained_ = {
+    _check(method)
+    artist = MotionArtist(task, method.recipe, settings.motion, device)
+    about = {
         "clips": settings.clips * settings.epochs,
         "subjects": 0,
         "corpora": [DRAWN],
@@ -103,18 +133,36 @@ def teach(
         "task": task.name,
         "teacher": settings.to_dict(),
     }
+    parts = []
+    for part in (one.with_settings(one.settings) for one in method.components() or (method,)):
+        assert isinstance(part, NetworkRecognizer)
+        draw = partial(_draw, artist, part.streams)
+        _teach(part, draw, settings, n_classes=len(task.classes), seed=seed, device=device, on_epoch=on_epoch)
+        part.classes_, part.trained_ = task.classes, about
+        parts.append(part)
+    taught: Recognizer = parts[0]
+    if method.components():
+        drawn = _draw(artist, method.streams, settings.clips, child_seed(seed, "join"))
+        taught = method.with_settings(method.settings)
+        taught.fit(drawn.clips, classes=task.classes, seed=seed, device=device, fitted=parts)
     drawn = _draw(artist, taught.streams, settings.checked, child_seed(seed, "check"))
-    taught.trained_["checked"] = _checked(taught, drawn)
+    taught.trained_ = {**about, "checked": _checked(taught, drawn)}
     return taught
 
 
-def _check(recognizer: Recognizer) -> None:
-    for part in recognizer.components() or (recognizer,):
+def _check(method: Recognizer) -> None:
+    for part in method.components() or (method,):
         if not isinstance(part, NetworkRecognizer) or isinstance(part, TwoStageRecognizer):
             raise ConfigError(
                 "only networks that learn in one stage from flow, frames or both can be taught drawn motion",
-                where=recognizer.name,
+                where=method.name,
                 hint="For example dstan, stmn-a, stan-a, ststnet or sssnet",
+            )
+        if part.settings.recognition != RecognitionSettings():
+            raise ConfigError(
+                "settings of recognition are for clips, and none is there while drawn motion is learned",
+                where=method.name,
+                hint="Leave the settings of recognition out; evaluate and train take them with --init",
             )
 
 
@@ -173,7 +221,8 @@ def _teach(
         objective=unit_objective(settings.unit_share),
     )
     part.network, part.present = network, tuple(range(n_classes))
-    part.learned = {f"units.{name}": value.numpy() for name, value in teller.units.state_dict().items()}
+    told = {f"units.{name}": value.numpy() for name, value in teller.units.state_dict().items()}
+    part.learned = {**told, UNIT_NUMBERS: np.array(UNITS)}
     part.history_ = {part.stage: [vars(record) for record in fit.history]}
     part.dynamics_ = {part.stage: {**fit.dynamics.to_dict(), "inner": None}}
 
@@ -187,8 +236,15 @@ def _teller(network: Network, data: TrainingData, seed: int) -> UnitTeller:
 
 
 def _checked(taught: Recognizer, drawn: Drawn) -> dict[str, Any]:
-    """Return how well drawn clips that were not learned from are told apart."""
-    n = len(taught.classes_)
+    """Return how well drawn clips that were not learned from are told apart, and their action units."""
+    n, found = len(taught.classes_), taught.infer(drawn.clips)
     counts = np.zeros((1, n, n), dtype=np.int64)
-    np.add.at(counts[0], (drawn.labels.numpy(), taught.infer(drawn.clips).winners), 1)
-    return {name: round(float(values[0]), 4) for name, values in scores_of_many(counts).items()}
+    np.add.at(counts[0], (drawn.labels.numpy(), found.winners), 1)
+    assert found.units is not None
+    truth, told = drawn.units.numpy(), np.stack(list(found.units.values()), 1) >= TOLD
+    hits, either = (truth & told).sum(0), truth.sum(0) + told.sum(0)
+    f1 = {
+        str(unit): round(float(2 * hit / max(both, 1)), 4) for unit, hit, both in zip(UNITS, hits, either, strict=True)
+    }
+    scores = {name: round(float(values[0]), 4) for name, values in scores_of_many(counts).items()}
+    return {**scores, "units": f1, "units_f1": round(float(np.mean(list(f1.values()))), 4)}
