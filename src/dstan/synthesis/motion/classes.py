@@ -62,15 +62,16 @@ def mixture_of(task: Task) -> Mixture:
 def _emotions(task: Task, name: str) -> Mapping[str, float]:
     """Return the emotions of a class and their shares."""
     found: dict[str, float] = {}
-    sources = [source for source in task.sources.values() if name in source.mapping.values()]
-    for source in sources:
-        words = [word for word, label in source.mapping.items() if label == name]
-        emotions = dict.fromkeys(emotion for word in words for emotion in _drawn(word, name))
+    words = [[word for word, label in source.mapping.items() if label == name] for source in task.sources.values()]
+    shown = [dict.fromkeys(emotion for word in some for emotion in _drawn(word, name)) for some in words]
+    sources = [emotions for emotions in shown if emotions]
+    for emotions in sources:
         for emotion in emotions:
             found[emotion] = found.get(emotion, 0.0) + 1 / len(emotions) / len(sources)
     if not found:
+        said = ", ".join(repr(word) for word in dict.fromkeys(word for some in words for word in some)) or "nothing"
         raise ConfigError(
-            f"no word of the task {task.name} that makes {name!r} is an emotion that can be drawn",
+            f"the task {task.name} makes {name!r} of {said}, and no emotion of that name can be drawn",
             hint=f"Known are {', '.join(sorted(WORDS))}",
         )
     return found

@@ -57,6 +57,8 @@ class MotionArtist:
         From which ranges.
     device
         Where it is drawn. What is random is drawn on the CPU, so every device draws the same up to rounding.
+    people
+        How many faces there are for the estimator to see.
 
     Raises
     ------

@@ -48,10 +48,13 @@ def estimated(
     pairs
         As in a recipe: fields from the same first frame share its noise.
     settings
-        ``window``, ``gain``, ``noise``, ``light`` and ``folds``.
+        ``window``, ``gain``, ``noise``, ``light`` and ``folds``. A window of one pixel is no estimator: it finds the
+        truth, and nothing disturbs it.
     generator
-        On the CPU.
+        On the CPU; one window is drawn for all n clips.
     """
+    if settings.window[1] < 2:
+        return truth
     n, t = truth.shape[:2]
     shape = (picture.shape[1], picture.shape[2])
     smooth, slope, curve = (matrices(shape, order, picture.device) for order in range(3))

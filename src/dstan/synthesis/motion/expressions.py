@@ -40,14 +40,16 @@ def draw_expressions(
     generator
         On the CPU.
     labels
-        (n,) the class of each; drawn if None.
+        (n,) the class of each; drawn if None, in equal numbers up to one.
     """
     shares, chances = (torch.from_numpy(part) for part in mixture)
     if labels is None:
-        labels = torch.randint(len(shares), (n,), generator=generator)
+        labels = (torch.randperm(n, generator=generator) + torch.randint(len(shares), (), generator=generator)) % len(
+            shares
+        )
     shown_class = torch.where(
         torch.rand(n, generator=generator) < settings.ambiguity,
-        torch.randint(len(shares), (n,), generator=generator),
+        (labels + torch.randint(1, max(len(shares), 2), (n,), generator=generator)) % len(shares),
         labels,
     )
     prototypes = torch.multinomial(shares[shown_class], 1, generator=generator)[:, 0]

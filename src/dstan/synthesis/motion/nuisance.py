@@ -18,8 +18,8 @@ from dstan.synthesis.motion.settings import MotionSettings
 LID = Bump(0.49, -0.06, 0.20, 0.06, 0.07, 0.0, 1.0)
 IRIS = Bump(0.495, 0.0, 0.11, 0.08, 0.08, 0.0, 1.0)
 LID_MOTION, IRIS_MOTION, LIP_MOTION = 2.5, 2.0, 2.0
-"""Most that lids, irises and lips are seen to move, pixels of the 224 x 224 crop. Lids that shut move farther, but no
-estimator follows them."""
+"""How far lids, irises and lips are seen to move, pixels of the 224 x 224 crop: lids up to 1.4 times that, irises up to
+1.5 times. Lids that shut move farther, but no estimator follows them."""
 LIPS = (25, 26, 24)
 """Action units that talking, breathing and swallowing show."""
 HEAD = (1.2, 1.9)
@@ -50,14 +50,15 @@ def push_others(n: int, settings: MotionSettings, generator: Generator) -> tuple
     lid = LID_MOTION * (2 * torch.rand(n, 1, generator=generator) - 0.6)
     gaze = IRIS_MOTION * torch.randn(2, n, 1, generator=generator).clamp(-1.5, 1.5)
     lip = LIP_MOTION * torch.rand(n, 1, generator=generator)
-    strength = torch.cat([lid, gaze[1], lip], 1)[:, both]
+    strength = torch.cat([lid, torch.ones_like(lid), lip], 1)[:, both]
     other = torch.zeros(n, 2 * k, dtype=torch.bool)
     other[:, torch.cat([torch.arange(2, k), torch.arange(k + 2, 2 * k)])] = of_lips != lips
     strength = torch.where(other, 0.0, strength)
-    sideways = torch.where(both == 1, gaze[0] / gaze[1], pushes.dx)
+    glance = both == 1
+    dx, dy = torch.where(glance, gaze[0], pushes.dx), torch.where(glance, gaze[1], pushes.dy)
     chances = torch.tensor([settings.blinks, settings.glances, settings.mouth])
     strength = strength * (torch.rand(n, 3, generator=generator) < chances)[:, both]
-    return replace(pushes, dx=sideways, left=strength, right=strength), both
+    return replace(pushes, dx=dx, dy=dy, left=strength, right=strength), both
 
 
 def head_motion(path: Float32[Tensor, "n t 6"], crop: Crop, settings: MotionSettings) -> Float32[Tensor, "n t 2 h w"]:
@@ -74,7 +75,7 @@ def head_motion(path: Float32[Tensor, "n t 6"], crop: Crop, settings: MotionSett
 
     Returns
     -------
-    In pixels of the crop of 224 x 224. The ground behind the head rests.
+    In pixels of the crop of 224 x 224. It fades outside of the head, to nothing at 1.8 times its size.
     """
     unit = eye_distance(CROP)
     turn, scale = math.radians(settings.head_turn) * unit, settings.head_scale * unit

@@ -16,9 +16,11 @@ class MotionSettings(Settings):
     amplitude: float = setting(1.6, "Median of the strongest displacement, pixels of the 224 x 224 crop.", low=0.01)
     amplitude_spread: float = setting(0.5, "Standard deviation of its logarithm.", low=0, high=2)
     asymmetry: float = setting(0.2, "Standard deviation of the logarithm of left over right.", low=0, high=2)
-    ambiguity: float = setting(0.04, "Share of labels of another class than the motion's.", low=0, high=0.5)
+    ambiguity: float = setting(0.04, "Share of clips that show another class than their label's.", low=0, high=0.5)
     odd_units: float = setting(0.03, "Chance of each action unit that is no part of the expression.", low=0, high=0.5)
-    apex_error: float = setting(0.25, "By how much of its height an expression may miss its apex.", low=0, high=1)
+    apex_error: float = setting(
+        0.25, "Twice the standard deviation of the apex's error, as a share of its time.", low=0, high=1
+    )
 
     field_shift: float = setting(0.07, "Shift of an action unit's centres from person to person, face units.", low=0)
     field_width: float = setting(1.3, "Factor on the widths of an action unit, or its inverse.", low=1, high=4)
@@ -36,7 +38,9 @@ class MotionSettings(Settings):
     crop_scale: float = setting(1.12, "Factor on the size of the face in the crop, or its inverse.", low=1, high=2)
     crop_turn: float = setting(6.0, "Turn of the face in the crop, degrees.", low=0, high=90)
 
-    head_shift: float = setting(0.3, "Standard deviation of the head's shift, pixels of the 224 x 224 crop.", low=0)
+    head_shift: float = setting(
+        0.3, "Deviation of the head's shift in a median clip, pixels of the 224 x 224 crop.", low=0
+    )
     head_turn: float = setting(0.1, "Of its turn in the image plane, degrees.", low=0)
     head_scale: float = setting(0.001, "Of the logarithm of its size.", low=0)
     head_out: float = setting(0.3, "Of its turns out of the plane, pixels at the tip of the nose.", low=0)
@@ -47,7 +51,10 @@ class MotionSettings(Settings):
     light: float = setting(0.004, "Standard deviation of a change of light, as a share of it.", low=0, high=1)
 
     window: tuple[int, int] = setting(
-        (11, 19), "Side of the square that the estimator averages over, pixels of the crop; it is odd.", low=1, high=99
+        (11, 19),
+        "Side of the square that the estimator averages over, pixels of the crop; it is odd, and 1 for no estimator.",
+        low=1,
+        high=99,
     )
     gain: tuple[float, float] = setting((0.8, 1.15), "Length of the estimate over that of the truth.", low=0, high=4)
     noise: float = setting(0.3, "Median noise of what flow is taken between, grey levels of the crop.", low=0)
