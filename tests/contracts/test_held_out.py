@@ -1,18 +1,22 @@
 """No number of a person who is held out is read before the final prediction, and none has a say in what is fitted.
 
 Every method comes here by itself, with a number of epochs that is given, with one that is chosen inside the fit, and
-with settings that are chosen inside the fold.
+with settings that are chosen inside the fold; some also begun from a model, where step, frozen blocks and epochs are.
 """
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from specimens import make, specimen
+from specimens import CLASSES, draw, make, specimen
 
 from dstan._engine import single_thread
 from dstan.checking.folds import HELD_OUT, HOW, SEEN, fitted_twice, people
@@ -20,7 +24,7 @@ from dstan.clips import PreparedClip
 from dstan.evaluation import evaluate, plan, tune
 from dstan.evaluation.folds import FoldTask, run_fold
 from dstan.evaluation.inputs import load_inputs
-from dstan.recognizers import METHODS, Recognizer
+from dstan.recognizers import METHODS, Recognizer, save_model
 
 ARRAYS = ("appearance", "flow", "strain", "appearance_times", "flow_times", "landmarks")
 TRAINING = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-2, "inner_epochs": [1, 2, 3], "inner_parts": 2}
@@ -50,13 +54,29 @@ def _tuned(name: str, clips: list[PreparedClip], out: Path) -> object:
     return tune(_make(name), grid, clips, parts=parts, out=out, **HOW)
 
 
+def _begun(name: str, clips: list[PreparedClip], out: Path) -> object:
+    init = {"weights": str(_weights(name)), "learning_rates": [1e-3, 3e-2], "frozen": [0, 1], "epochs": "inner"}
+    return evaluate(make(name, training=TRAINING, init=init), clips, out=out, **HOW)
+
+
+@cache
+def _weights(name: str) -> Path:
+    """Return a model of the method that was fitted on other people."""
+    folder = Path(tempfile.mkdtemp(prefix="dstan-")) / "weights"
+    atexit.register(shutil.rmtree, folder.parent)
+    drawn = [replace(clip, clip=replace(clip.clip, corpus="drawn")) for clip in draw(name)]
+    save_model(make(name).fit(drawn, classes=CLASSES), folder)
+    return folder
+
+
 def _ways(name: str) -> list[Evaluate]:
     """Return how a method is evaluated: one without epochs has none to choose, nor one without an SVM its weights."""
     if _learns_by_epochs(name):
-        return [_fixed, _inner, _tuned]
+        return [_fixed, _inner, _tuned, *([_begun] if name in BEGUN else [])]
     return [_fixed, _tuned] if name in HANDCRAFTED else [_fixed]
 
 
+BEGUN = ("stmn-a", "dstan", "ststnet")
 HANDCRAFTED = tuple(name for name in METHODS if "svm" in make(name).settings.to_dict())
 COMPARED = tuple(name for name in METHODS if not name.startswith(("dstan", "stan", "stmn", "majority")))
 EVERY_WAY = [pytest.param(name, way, id=f"{name}-{way.__name__.strip('_')}") for name in METHODS for way in _ways(name)]
@@ -64,6 +84,13 @@ CHOOSING_WAYS = [one for one in EVERY_WAY if one.values[1] is not _fixed]
 """With nothing to choose, garbage in place of people is among what every recogniser is checked for."""
 every_method_and_way = pytest.mark.parametrize(("name", "way"), EVERY_WAY)
 every_method_and_choosing_way = pytest.mark.parametrize(("name", "way"), CHOOSING_WAYS)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _weights_are_there() -> None:
+    with single_thread():
+        for name in BEGUN:
+            _weights(name)
 
 
 @pytest.fixture(autouse=True)
