@@ -59,10 +59,10 @@ class Course:
             On the CPU.
         """
 
-        def uniform(*size: int) -> Tensor:
+        def uniform(*size: int) -> Tensor:  # numpydoc ignore=GL08
             return torch.rand(n, *size, generator=generator)
 
-        def normal(*size: int) -> Tensor:
+        def normal(*size: int) -> Tensor:  # numpydoc ignore=GL08
             return torch.randn(n, *size, generator=generator)
 
         low, high = TO_APEX

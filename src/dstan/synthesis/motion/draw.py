@@ -34,7 +34,7 @@ class DrawnMotion(NamedTuple):
     """n drawn clips."""
 
     flow: Float32[Tensor, "n t 2 h w"]
-    """(u, v) in pixels of the crop, x to the right and y down."""
+    """Displacement (u, v) in pixels of the crop, x to the right and y down."""
     labels: Int64[Tensor, " n"]
     """The class of each, counted from 0."""
     units: Bool[Tensor, "n units"]

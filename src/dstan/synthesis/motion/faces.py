@@ -97,7 +97,7 @@ class Faces:
         moved
             Displacement in pixels of the crop.
         """
-        (x, y), (u, v) = crop.places(), moved.unbind(2)
+        (x, y), (u, v) = crop.places, moved.unbind(2)
         cos, sin = (part[:, None, None, None] / crop.scale[:, None, None, None] for part in _cos_sin(crop.turn))
         unit, centre = eye_distance(self.shape), eye_centres(self.shape).mean(0)
         high, wide = pictures.shape[1:]

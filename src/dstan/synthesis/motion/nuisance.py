@@ -80,12 +80,11 @@ def head_motion(path: Float32[Tensor, "n t 6"], crop: Crop, settings: MotionSett
     unit = eye_distance(CROP)
     turn, scale = math.radians(settings.head_turn) * unit, settings.head_scale * unit
     spread = torch.tensor([settings.head_shift, settings.head_shift, turn, scale, settings.head_out, settings.head_out])
-    amounts = (spread * path).to(crop.x.device)
-    x, y = crop.places()
+    right, down, turns, grows, aside, up = (spread * path).unbind(2)
+    amounts = torch.stack([right, grows, -turns, aside, down, turns, grows, up], 2).to(crop.x.device)
+    x, y = crop.places
     y = y - 0.45
-    on_head = ((1.8 - torch.sqrt((x / HEAD[0]).square() + (y / HEAD[1]).square())) / 0.8).clamp(0, 1)
-    one, none, near = torch.ones_like(x), torch.zeros_like(x), (1 - (x / HEAD[0]).square() - (y / HEAD[1]).square())
-    u = torch.stack([one, none, -y, x, near, none], 1) * on_head[:, None]
-    v = torch.stack([none, one, x, y, none, near], 1) * on_head[:, None]
-    basis = torch.stack([u, v], 2).flatten(2)  # n 6 (2 h w)
-    return torch.bmm(amounts, basis).view(*path.shape[:2], 2, *crop.shape)
+    away = (x / HEAD[0]).square() + (y / HEAD[1]).square()
+    on_head = ((1.8 - torch.sqrt(away)) / 0.8).clamp(0, 1)
+    basis = torch.stack([on_head, on_head * x, on_head * y, on_head * (1 - away)], 1).flatten(2)
+    return torch.bmm(amounts.view(len(x), -1, 4), basis).view(*path.shape[:2], 2, *crop.shape)

@@ -53,31 +53,28 @@ class Occlusion:
             On the CPU.
         """
         n, device = len(crop.x), crop.x.device
-        x, y = crop.places()
 
-        def some(low: float, high: float) -> Tensor:
+        def some(low: float, high: float) -> Tensor:  # numpydoc ignore=GL08
             return (low + (high - low) * torch.rand(n, 1, 1, generator=generator)).to(device)
 
-        has_hair, has_glasses = (some(0, 1) < settings.hair).float(), (some(0, 1) < settings.glasses).float()
+        who = [torch.rand(n, generator=generator) < share for share in (settings.hair, settings.glasses)]
+        has_hair, has_glasses = (some_have.float()[:, None, None].to(device) for some_have in who)
         line, strands = some(-1.0, -0.6), some(0.15, 0.4)
-        fringe = line + 0.06 * torch.sin(x / strands * 2 * math.pi)
-        hair = torch.sigmoid((fringe - y) / 0.03) * has_hair
-        away, low, wide, tall = LENS
-        round_lens = torch.sqrt(((x.abs() - away) / wide).square() + ((y - low) / tall).square())
-        rim = torch.exp(-0.5 * ((round_lens - 1) / 0.08).square()) * has_glasses
+        hair, rim = _hair(crop, who[0], line, strands), _rim(crop, who[1])
         hidden = torch.maximum(hair, rim)
         dark = torch.maximum(some(0.2, 0.9) * hair, some(0.1, 0.8) * rim)
-        outliers = torch.zeros(n, 2, *crop.shape, device=device)
+        away, low, wide, tall = LENS
+        spots = []
         for _ in range(SPOTS):
             around = some(0, 2 * math.pi)
             on_rim = has_glasses * (some(0, 1) < 0.5).float()
             side = some(-1.1, 1.1)
             at_x = on_rim * (away * side.sign() + wide * torch.cos(around)) + (1 - on_rim) * side
             at_y = on_rim * (low + tall * torch.sin(around)) + (1 - on_rim) * line
-            spot = torch.exp(-0.5 * ((x - at_x).square() + (y - at_y).square()) / some(0.05, 0.17).square())
+            spread = some(0.05, 0.17)
             arrow = OUTLIER * crop.pixels * torch.randn(n, 2, 1, 1, generator=generator).to(device)
-            outliers += arrow * (spot * torch.maximum(has_hair, on_rim))[:, None]
-        return cls(hidden, dark, outliers)
+            spots.append((at_x, at_y, spread, arrow * torch.maximum(has_hair, on_rim)[:, None]))
+        return cls(hidden, dark, _spots(crop, spots))
 
     def on(self, pictures: Float32[Tensor, "n f h w"]) -> Float32[Tensor, "n f h w"]:
         """Return pictures of faces with what hides them."""
@@ -86,3 +83,35 @@ class Occlusion:
     def of(self, motion: Float32[Tensor, "n t 2 h w"]) -> Float32[Tensor, "n t 2 h w"]:
         """Return the motion of what is seen: hidden skin does not move."""
         return motion * (1 - self.hidden)[:, None, None]
+
+
+def _hair(crop: Crop, who: Tensor, line: Tensor, strands: Tensor) -> Float32[Tensor, "n h w"]:
+    """Return where strands fall below the line, nowhere but in the clips that have hair there."""
+    which = who.nonzero()[:, 0].to(crop.x.device)
+    x, y = (part[which] for part in crop.places)
+    fringe = line[which] + 0.06 * torch.sin(x / strands[which] * 2 * math.pi)
+    return _among(torch.sigmoid((fringe - y) / 0.03), which, len(who))
+
+
+def _rim(crop: Crop, who: Tensor) -> Float32[Tensor, "n h w"]:
+    """Return where the rims of glasses are, nowhere but in the clips that have them."""
+    which = who.nonzero()[:, 0].to(crop.x.device)
+    x, y = (part[which] for part in crop.places)
+    away, low, wide, tall = LENS
+    round_lens = torch.sqrt(((x.abs() - away) / wide).square() + ((y - low) / tall).square())
+    return _among(torch.exp(-0.5 * ((round_lens - 1) / 0.08).square()), which, len(who))
+
+
+def _among(some: Tensor, which: Tensor, n: int) -> Float32[Tensor, "n h w"]:
+    return torch.zeros(n, *some.shape[1:], device=some.device).index_copy_(0, which, some)
+
+
+def _spots(crop: Crop, spots: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Float32[Tensor, "n 2 h w"]:
+    """Sum round spots; each is a profile along x times one along y, as a push is."""
+    x, y, spread, arrow = (torch.cat(parts, -1) for parts in zip(*spots, strict=True))  # n 1 k, arrow n 2 1 k
+    cos, sin = torch.cos(crop.turn)[:, None, None], torch.sin(crop.turn)[:, None, None]
+    x, y = cos * x - sin * y, sin * x + cos * y
+    columns = torch.exp(-0.5 * ((crop.x[..., None] - x) / spread).square())
+    rows = torch.exp(-0.5 * ((crop.y[..., None] - y) / spread).square())
+    tall = (arrow * rows[:, None]).flatten(1, 2)  # n (2 h) k
+    return torch.bmm(tall, columns.mT).view(len(x), 2, *crop.shape)

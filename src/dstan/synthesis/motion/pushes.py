@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Generator, Tensor
 
 from dstan.preprocessing.template import eye_centres, eye_distance
@@ -84,8 +85,9 @@ class Crop:
         y = ((torch.arange(height) - centre[1]) / unit - shift[:, 1:]) / scale[:, None]
         return cls(shape, *(part.float().to(device) for part in (x, y, turn, scale)))
 
+    @cached_property
     def places(self) -> tuple[Float32[Tensor, "n h w"], Float32[Tensor, "n h w"]]:
-        """Return x and y on the average face of every pixel, the turn undone."""
+        """Places on the average face of every pixel, x and y, the turn undone."""
         cos, sin = torch.cos(self.turn)[:, None, None], torch.sin(self.turn)[:, None, None]
         x, y = self.x[:, None, :], self.y[:, :, None]
         return cos * x + sin * y, cos * y - sin * x
@@ -93,7 +95,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class Pushes:
-    """k Gaussian pushes in each of n clips; all tensors (n, k), in face coordinates.
+    """Gaussian pushes, k in each of n clips; all tensors (n, k), in face coordinates.
 
     Parameters
     ----------
@@ -139,6 +141,13 @@ class Pushes:
         """Return these and others of the same clips."""
         return replace(self, **{name: torch.cat([part, vars(other)[name]], 1) for name, part in vars(self).items()})
 
+    def acting(self) -> tuple[Self, Int64[Tensor, "n j"]]:
+        """Return as many pushes of each clip as act in any, those first that act, and which they are."""
+        act = (self.left != 0) | (self.right != 0)
+        most = max(int(act.sum(1).max()), 1)
+        kept = act.byte().argsort(dim=1, descending=True, stable=True)[:, :most]
+        return replace(self, **{name: part.gather(1, kept) for name, part in vars(self).items()}), kept
+
     def fields(self, courses: Float32[Tensor, "n t k"], crop: Crop) -> Float32[Tensor, "n t 2 h w"]:
         """Return the displacement, in pixels of the crop of 224 x 224.
 
@@ -149,7 +158,9 @@ class Pushes:
         crop
             Where the pixels lie.
         """
-        own = [part.to(crop.x.device) for part in vars(self).values()]
+        some, kept = self.acting()
+        courses = courses.gather(2, kept[:, None].expand(-1, courses.shape[1], -1))
+        own = [part.to(crop.x.device) for part in vars(some).values()]
         x, y, width, up, down, dx, dy, left, right = own
         cos, sin = torch.cos(crop.turn)[:, None], torch.sin(crop.turn)[:, None]
         x, y = cos * x - sin * y, sin * x + cos * y
