@@ -267,7 +267,8 @@ def test_methods_that_cannot_begin_from_it_keep_their_own_and_one_must(stmn: Pat
         "dstan: flow begun from w-stmn-a; stan-a from scratch",
         "stan-a, ststnet, majority, lbp-top: not begun from it",
     ]
-    assert [one.recipe.size for one in made[:4]] == [32, 32, (170, 140), 224]
+    assert [one.recipe.size for one in made[:4]] == [32, 32, (170, 140), 32]
+    assert "init" not in made[3].settings.to_dict()
     for methods in (["stan-a"], ["ststnet", "lbp-top"], ["majority"]):
         with pytest.raises(ConfigError, match=r"a model of stmn-a, and .* cannot begin from it.*Name stmn-a"):
             make_methods(methods, {"init": {"weights": str(stmn)}})

@@ -79,6 +79,8 @@ def make_methods(names: Sequence[str], overrides: Mapping[str, Any]) -> list[Rec
             own = vars(one.settings).keys() | (overrides.keys() - known)  # what none has is an error of the first
             own = own if name in taken or not weights else own - {"init"}
             given = {group: value for group, value in overrides.items() if group in own}
+            if taken and not one.streams:  # it looks at nothing, so nothing is prepared for it alone
+                given["recipe"] = {**next(iter(taken.values()))["recipe"], **given.get("recipe", {})}
             made.append(_begun(one, taken[name], given) if name in taken else recognizer(name, given))
     return made
 

@@ -1,4 +1,4 @@
-"""What the folds of a handcrafted method chose, in plain sentences."""
+"""What the folds chose of a handcrafted method, or of how a network goes on from a model, in plain sentences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 WORDS = {"C": "C", "gamma": "gamma", "variant": "its own parameter"}
 """What a fold chooses, as ``fold.json`` names it, and as a reader does."""
+BEGUN = {"learning_rate": ("learning rate", "learning_rates"), "frozen": ("frozen blocks", "frozen")}
+"""The same of a network that begins from a model, each with the setting that offers the candidates."""
 MOST = 4
 """Values that are told one by one."""
 
@@ -33,6 +35,31 @@ def chosen_words(folds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
         edge = _edge(counts, settings.get("svm", {}).get(name, ()))
         if len(counts) > 1 or edge:
             said.append(f"{word}: {_counted(counts)}{edge}.")
+    return said
+
+
+def begun_words(folds: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> list[str]:
+    """Say which steps and frozen blocks were chosen how often by a network that begins from a model.
+
+    Parameters
+    ----------
+    folds
+        The ``fold.json`` of each fold and seed.
+    settings
+        The method's, with its candidates in the group ``init``.
+
+    Returns
+    -------
+    A sentence for each of the two that had several candidates.
+    """
+    dynamics = [one for fold in folds for one in fold.get("dynamics", {}).values()]
+    chosen = [one["init"]["chosen"] for one in dynamics if one and one.get("init")]
+    said = []
+    for name, (word, setting) in BEGUN.items():
+        candidates = settings.get("init", {}).get(setting, ())
+        if chosen and len(candidates) > 1:
+            counts: Counter[float] = Counter(one[name] for one in chosen)
+            said.append(f"{word}: {_counted(counts)}{_edge(counts, candidates) if name == 'learning_rate' else ''}.")
     return said
 
 

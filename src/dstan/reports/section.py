@@ -12,7 +12,7 @@ from dstan.evaluation.standing import Standing
 from dstan.recognizers.two_stage import SECOND
 from dstan.reports import remarks, tables
 from dstan.reports.choice_figures import inner_figure, search_figure
-from dstan.reports.chosen import chosen_words
+from dstan.reports.chosen import begun_words, chosen_words
 from dstan.reports.drawing import Drawing
 from dstan.reports.dynamics import Fit, fits_by_network
 from dstan.reports.dynamics_figures import inside_figure, learning_figure
@@ -100,7 +100,7 @@ class Section:
             "inside_words": remarks.inside_words([fit for fits in self.fits.values() for fit in fits]),
             "remarks": self._remarks(),
             "inner_words": self._each(remarks.inner_words),
-            "chosen": chosen_words(self.result.folds, self.settings),
+            "chosen": self._chosen(),
             "tried": self.search,
         }
 
@@ -118,6 +118,11 @@ class Section:
             }
             for index, name in enumerate(self.result.classes)
         ]
+
+    def _chosen(self) -> list[str]:
+        folds = self.result.folds
+        begun = [] if self.components else begun_words(folds, self.settings)
+        return [*chosen_words(folds, self.settings), *begun]
 
     def _restarts(self) -> list[dict[str, Any]]:
         return [
