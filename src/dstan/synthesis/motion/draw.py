@@ -31,7 +31,7 @@ PEOPLE = 77
 
 
 class DrawnMotion(NamedTuple):
-    """n drawn clips."""
+    """Drawn clips, n of them."""
 
     flow: Float32[Tensor, "n t 2 h w"]
     """Displacement (u, v) in pixels of the crop, x to the right and y down."""

@@ -67,17 +67,30 @@ def estimated(
     along_x, along_y = smooth[0] @ other @ slope[1].T, slope[0] @ other @ smooth[1].T
     a, b, c = (part[:, None] for part in (a, b, c))
     u, v = truth.unbind(2)
-    first, second = a * u + b * v + along_x, b * u + c * v + along_y
+    first, second = _sum(along_x, (a, u), (b, v)), _sum(along_y, (b, u), (c, v))
     window = boxes(shape, settings, generator, picture.device)
     g, h, k, p, q = (
         window[0] @ part @ window[1].T
-        for part in (a * a + b * b, a * b + b * c, b * b + c * c, a * first + b * second, b * first + c * second)
+        for part in (
+            _sum(a * a, (b, b)),
+            b * (a + c),
+            _sum(b * b, (c, c)),
+            _sum(a * first, (b, second)),
+            _sum(b * first, (c, second)),
+        )
     )
-    determinant = g * k - h * h + STEADY
-    found = torch.stack([(k * p - h * q) / determinant, (g * q - h * p) / determinant], 2)
     low, high = settings.gain
-    gain = low + (high - low) * torch.rand(n, 1, 1, 1, 1, generator=generator)
-    return found * gain.to(found.device)
+    gain = low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator)
+    share = gain.to(p.device) / (g * k - h * h + STEADY)
+    g, h, k = g * share, h * share, k * share
+    return torch.stack([k * p - h * q, g * q - h * p], 2)
+
+
+def _sum(start: Tensor, *products: tuple[Tensor, Tensor]) -> Tensor:
+    """Add products one after another, each in one pass through memory."""
+    for one, other in products:
+        start = torch.addcmul(start, one, other)
+    return start
 
 
 def folds(
