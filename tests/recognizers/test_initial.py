@@ -20,7 +20,8 @@ from dstan.errors import ConfigError, ModelError, RunError
 from dstan.evaluation import evaluate, load_run
 from dstan.evaluation.methods import begun_words, make_methods
 from dstan.recognizers import Recognizer, load_model, recognizer, save_model
-from dstan.recognizers.initial import InitSettings, freeze, settings_from
+from dstan.recognizers.initial import InitSettings, settings_from
+from dstan.recognizers.one_stage import freeze
 
 CLASSES = ("negative", "positive", "surprise")
 SMALL = {"channels": [2, 2, 4, 4, 8], "lstm_width": 4, "reduction": 2}

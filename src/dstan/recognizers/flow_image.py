@@ -17,7 +17,8 @@ from dstan.clips import PreparedClip
 from dstan.errors import ShapeError
 from dstan.recognizers.contract import StreamName
 from dstan.recognizers.flow_values import PIXELS, flow_values_setting, motion_channels
-from dstan.recognizers.initial import OneStageRecognizer, OneStageSettings
+from dstan.recognizers.initial import OneStageSettings
+from dstan.recognizers.one_stage import OneStageRecognizer
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ from dstan.preprocessing.recipe import Recipe
 from dstan.recognizers.contract import Fidelity, StreamName
 from dstan.recognizers.flow_image import one_field
 from dstan.recognizers.flow_values import PIXELS, flow_values_setting, motion_channels
-from dstan.recognizers.initial import OneStageRecognizer, OneStageSettings
+from dstan.recognizers.initial import OneStageSettings
 from dstan.recognizers.network import Shape
+from dstan.recognizers.one_stage import OneStageRecognizer
 from dstan.recognizers.strcn_appearance import KERNELS, REMOVALS, columns_of, moving_pixels, resized, variants
 from dstan.training import AugmentationSettings, TrainingSettings
 

@@ -18,8 +18,8 @@ from dstan.fusion import FusionSettings
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamSettings
 from dstan.recognizers.contract import Fidelity, MethodSettings, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.flow_values import PIXELS, motion_channels
-from dstan.recognizers.initial import OneStageRecognizer
 from dstan.recognizers.network import Shape
+from dstan.recognizers.one_stage import OneStageRecognizer
 from dstan.recognizers.settings import DSTANSettings
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
