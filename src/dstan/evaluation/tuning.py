@@ -101,15 +101,16 @@ def tune(
         As in :func:`dstan.evaluation.evaluate`.
     """
     candidates = make_candidates(recognizer, grid)
-    labelled = clips if isinstance(clips, ClipSet) else [prepared.clip for prepared in clips]
     for candidate in candidates:
         check_method(candidate.recognizer)
-        begun = candidate.recognizer.begun_from()
-        check_unseen(begun, {clip.corpus for clip in labelled}, f"the weights that {recognizer.name} begins from")
     if protocol == ZERO_SHOT:
         raise ConfigError("nothing is learned, so nothing can be chosen", where=protocol, hint="Use dstan evaluate")
     if parts < 2:
         raise ConfigError(f"parts must be 2 or more, not {parts}", hint="People of one part are scored by the others")
+    labelled = clips if isinstance(clips, ClipSet) else [prepared.clip for prepared in clips]
+    for candidate in candidates:
+        begun = candidate.recognizer.begun_from()
+        check_unseen(begun, {clip.corpus for clip in labelled}, f"the weights that {recognizer.name} begins from")
     for fold in make_folds(protocol, labelled, test_corpora):
         inner_folds(labelled, fold, parts)  # what cannot be split is said before hours of preparation
     with planned(
