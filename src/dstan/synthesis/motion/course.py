@@ -109,9 +109,9 @@ class Course:
         return torch.where(torch.tensor([False, True, False]), there, back)
 
     def head(self, times: Times) -> Float32[Tensor, "n f 6"]:
-        """Return six numbers of the head, each changing from onset to offset with a deviation of about 1.
+        """Return six numbers of the head, each changing from onset to offset with a deviation of about 1.2.
 
-        Clips differ: it is that of a median clip, and 1.5 over all.
+        Clips differ: that is one in the middle, and over all it is 1.9.
         """
         rates = torch.tensor([0.5, 1.0, 2.0])
         waves = self.sways / rates * torch.sin(2 * math.pi * (rates * times[..., None, None] + self.phases))

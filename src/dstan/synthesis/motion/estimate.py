@@ -7,8 +7,8 @@ window K (a square of 15 pixels), so what it finds is
 .. math:: d = (K A^T A)^{-1} K A^T (A t - \nabla \epsilon / 2)
 
 with :math:`\epsilon` whatever else changed: noise, light, and the shade of folds. Smooth skin takes its motion from
-the nearest edges, motion along an edge goes unseen, and errors are large where there is nothing to see.
-docs/preprocessing.md says how near this comes to the estimate itself.
+the nearest edges. Errors are larger along an edge than across it, and where there is little to see; where there is
+nothing, nothing is found. docs/preprocessing.md says how near this comes to the estimate itself.
 
 References
 ----------

@@ -13,7 +13,9 @@ from dstan.config import Settings, setting
 class MotionSettings(Settings):
     """Every value is the widest that is drawn, or a standard deviation where it says so; 0 (1 for factors) is none."""
 
-    amplitude: float = setting(1.6, "Median of the strongest displacement, pixels of the 224 x 224 crop.", low=0.01)
+    amplitude: float = setting(
+        1.6, "Median of an action unit's longest displacement, pixels of the 224 x 224 crop.", low=0.01
+    )
     amplitude_spread: float = setting(0.5, "Standard deviation of its logarithm.", low=0, high=2)
     asymmetry: float = setting(0.2, "Standard deviation of the logarithm of left over right.", low=0, high=2)
     ambiguity: float = setting(0.04, "Share of clips that show another class than their label's.", low=0, high=0.5)
@@ -39,7 +41,7 @@ class MotionSettings(Settings):
     crop_turn: float = setting(6.0, "Turn of the face in the crop, degrees.", low=0, high=90)
 
     head_shift: float = setting(
-        0.3, "Deviation of the head's shift in a median clip, pixels of the 224 x 224 crop.", low=0
+        0.3, "Deviation of the head's drift in a median clip, pixels of the 224 x 224 crop.", low=0
     )
     head_turn: float = setting(0.1, "Of its turn in the image plane, degrees.", low=0)
     head_scale: float = setting(0.001, "Of the logarithm of its size.", low=0)
