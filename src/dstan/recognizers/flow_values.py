@@ -20,8 +20,8 @@ from dstan.preprocessing.strain import strain_of_clip
 log = logging.getLogger(__name__)
 
 PIXELS, RELATIVE = "pixels", "relative"
-NEAR_HALF = 0.4
-"""How far from .5 the median of maps that were normalised to [0, 1] may lie."""
+EDGE, REST = 0.02, 0.1
+"""How near to 0 the least value is of maps that were normalised to [0, 1], and how far from it most values are."""
 
 
 def flow_values_setting() -> Any:
@@ -87,20 +87,19 @@ def relative(channels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def looks_normalised(flow: NDArray[np.float32]) -> bool:
-    """Tell whether flow looks like images in [0, 1] rather than displacements: these have both signs.
+    """Tell whether flow looks like images that were stretched to [0, 1] rather than displacements.
 
     Parameters
     ----------
     flow
         (T, 2, H, W).
     """
-    within = float(flow.min()) >= 0 and float(flow.max()) <= 1
-    return within and abs(float(np.median(flow)) - 0.5) <= NEAR_HALF
+    return 0 <= float(flow.min()) <= EDGE and float(flow.max()) <= 1 and float(np.median(flow)) >= REST
 
 
 @functools.cache
 def _warn_of_normalised_flow() -> None:
     log.warning(
-        "flow lies in [0, 1] around the middle of it, as maps do that were normalised, and is taken for pixels: if it "
-        "is normalised, use --set flow_values=relative"
+        "flow lies from 0 to 1, as maps do that were normalised, and is taken for pixels: if it is normalised, use "
+        "--set flow_values=relative"
     )
