@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from dstan.config import Settings, setting
 from dstan.errors import ConfigError
 from dstan.recognizers import model_files
-from dstan.recognizers.contract import Recognizer, below
+from dstan.recognizers.contract import Recognizer, StreamName, below
 from dstan.recognizers.network import NetworkRecognizer, NetworkSettings
 from dstan.recognizers.origins import corpora_of
 from dstan.training import TrainingSettings
 from dstan.training.settings import INNER
+
+_CONCERNS: Mapping[StreamName, str] = {"appearance": "frames", "flow": "flow_"}
+"""How the names of settings begin that say what is seen of a stream."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +183,11 @@ def settings_from(folder: Path, method: Recognizer) -> dict[str, Any] | None:
     if not any(_are_kin(one, other) for one in own for other in theirs):
         return None
     values, (switches,) = document["settings"], {getattr(one, "own_switches", ()) for one in own}
-    flow = {name: value for name, value in values.items() if name.startswith("flow_")}
+    seen = tuple(_CONCERNS[stream] for one in theirs for stream in one.streams)
     return {
         "recipe": values["recipe"],
         "network": {name: value for name, value in values["network"].items() if name not in switches},
-        **(flow if any("flow" in one.streams for one in theirs) else {}),
+        **{name: value for name, value in values.items() if name.startswith(seen)},
         "init": {"weights": str(folder)},
     }
 
@@ -214,8 +217,10 @@ def check_agreement(own: NetworkRecognizer, found: Initial) -> None:
         )
     switches = getattr(own, "own_switches", ())
     network = [f"network.{name}" for name in theirs.value("network") if name not in switches]
-    flow = [name for name in ("flow_strain", "flow_values") if hasattr(theirs, name)]
-    for name in ("recipe.size", "recipe.pairs", *flow, *network):
+    seen = [name for name in ("flow_strain", "flow_values") if hasattr(theirs, name)]
+    if "appearance" in own.streams and hasattr(theirs, "frames"):
+        seen.append("frames")
+    for name in ("recipe.size", "recipe.pairs", *seen, *network):
         _check_same(name, ours.value(name), theirs.value(name), found.folder)
     if "flow" in own.streams and hasattr(theirs, "gain") and hasattr(ours, "gain"):
         _check_same("flow_gain", ours.gain, theirs.gain, found.folder)

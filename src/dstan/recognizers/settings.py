@@ -11,6 +11,8 @@ from dstan.recognizers.flow_values import RELATIVE, flow_values_setting
 from dstan.recognizers.initial import OneStageSettings
 from dstan.training import TrainingSettings
 
+GREY, DIFFERENCES = "grey", "differences"
+
 
 @dataclass(frozen=True)
 class DSTANSettings(OneStageSettings):
@@ -20,10 +22,11 @@ class DSTANSettings(OneStageSettings):
     training: TrainingSettings = setting(TrainingSettings(), "Training (section 3.2).")
     fusion: FusionSettings = setting(FusionSettings(), "Joining the streams (section 2.6).")
     frames: str = setting(
-        "grey",
+        GREY,
         "What the appearance stream sees: the frames, or their differences from the first, which show what moved and "
         "not who it is.",
-        choices=("grey", "differences"),
+        choices=(GREY, DIFFERENCES),
+        added=True,
     )
     flow_gain: float | None = setting(
         None,

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from dstan._random import child_seed
 from dstan.clips import PreparedClip
+from dstan.errors import ShapeError
 from dstan.fusion import FusionSettings
 from dstan.networks.streams import SMALLEST_INPUT, Stream, StreamSettings
 from dstan.recognizers.contract import Fidelity, MethodSettings, OnEpoch, Recognizer, StreamName
 from dstan.recognizers.flow_values import PIXELS, motion_channels
 from dstan.recognizers.network import Shape
 from dstan.recognizers.one_stage import OneStageRecognizer
-from dstan.recognizers.settings import DSTANSettings
+from dstan.recognizers.settings import GREY, DSTANSettings
 
 PAPER = "Y. Wang et al., Journal of Healthcare Engineering, 2021"
 STRAIN_GAIN = 10.0
@@ -108,13 +109,14 @@ class StreamRecognizer(OneStageRecognizer):
         ----------
         clip
             With its stream.
+
+        Raises
+        ------
+        ShapeError
+            If differences are asked for, and there is one frame alone.
         """
         if self.stream == "appearance":
-            array = np.asarray(clip.appearance)
-            spread = array.std() + 1e-6
-            if self.settings.frames == "differences":
-                return torch.from_numpy(DIFFERENCE_GAIN * (array - array[:1])[:, None] / spread)
-            return torch.from_numpy(((array - array.mean()) / spread)[:, None])
+            return torch.from_numpy(_standardised(clip, self.settings.frames)[:, None])
         gain = STRAIN_GAIN if self.settings.flow_strain else None
         motion = motion_channels(clip, self.settings.flow_values, strain=gain)
         return torch.from_numpy(motion * np.float32(self.settings.gain))
@@ -144,6 +146,20 @@ class StreamRecognizer(OneStageRecognizer):
         return self.tensor(clip)
 
 
+def _standardised(clip: PreparedClip, frames: str) -> NDArray[np.float32]:
+    array = np.asarray(clip.appearance)
+    spread = array.std() + 1e-6
+    if frames == GREY:
+        return np.asarray((array - array.mean()) / spread)
+    if len(array) < 2:
+        raise ShapeError(
+            "it has one frame, and differences are taken from the first",
+            where=clip.clip,
+            hint="Prepare the clips with --set recipe.steps=9, or use --set frames=grey",
+        )
+    return np.asarray(DIFFERENCE_GAIN * (array - array[0]) / spread)
+
+
 def stream_name(stream: StreamName, network: StreamSettings) -> str:
     """Return the paper's name of a stream with some modules: "stan", "stan-lhfn", "stan-a", "stmn-sa" ...
 
@@ -168,4 +184,4 @@ def _concerning(stream: StreamName, settings: DSTANSettings) -> DSTANSettings:
     alone = replace(settings, fusion=FusionSettings())
     if stream == "appearance":
         return replace(alone, flow_gain=None, flow_strain=False, flow_values=PIXELS)
-    return replace(alone, network=replace(settings.network, lhfn=False), frames="grey")
+    return replace(alone, network=replace(settings.network, lhfn=False), frames=GREY)
