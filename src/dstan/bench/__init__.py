@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dstan.bench.descriptors import bench_descriptors
 from dstan.bench.figures import Bench, Figure
 from dstan.bench.memory import bench_memory
+from dstan.bench.motion import bench_motion
 from dstan.bench.networks import bench_networks
 from dstan.bench.prediction import bench_predict
 from dstan.bench.preparation import bench_prepare
@@ -21,6 +22,7 @@ from dstan.bench.training import bench_training
 BENCHES: dict[str, Callable[..., Bench | Tables]] = {
     "descriptors": bench_descriptors,
     "memory": bench_memory,
+    "motion": bench_motion,
     "networks": bench_networks,
     "predict": bench_predict,
     "prepare": bench_prepare,
@@ -36,6 +38,7 @@ __all__ = [
     "Tables",
     "bench_descriptors",
     "bench_memory",
+    "bench_motion",
     "bench_networks",
     "bench_predict",
     "bench_prepare",

@@ -21,7 +21,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="descriptors, prepare, memory, networks, training, predict or preprocessing."
+            metavar="NAME", help="descriptors, prepare, memory, motion, networks, training, predict or preprocessing."
         ),
     ],
     plots: Annotated[
