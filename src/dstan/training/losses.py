@@ -84,9 +84,11 @@ def class_objective(data: TrainingData, settings: TrainingSettings) -> Objective
 
 
 def unit_objective(share: float) -> MakeObjective:
-    """Return what makes the loss of a network that tells action units beside classes.
+    r"""Return what makes the loss of a network that tells action units beside classes.
 
-    It is the loss of the classes plus ``share`` times the binary cross entropy of the units, averaged over all of them.
+    It is the loss of the classes plus ``share`` times the binary cross entropy of the units, averaged over all of them. A
+    unit that is shown in the share q of the clips counts :math:`\sqrt{(1 - q) / q}` times more where it is shown, so that
+    rare ones are told at all; q is taken to be .01 at least and .5 at most.
 
     Parameters
     ----------
@@ -97,10 +99,12 @@ def unit_objective(share: float) -> MakeObjective:
     def make(data: TrainingData, settings: TrainingSettings) -> Objective:  # numpydoc ignore=GL08
         classes, units = class_objective(data, settings), data.units
         assert units is not None
+        often = units.float().mean(0).clamp(1e-2, 0.5)
+        rare = ((1 - often) / often).sqrt()
 
         def objective(output: Output, labels: Tensor, places: Tensor) -> Tensor:  # numpydoc ignore=GL08
             assert output.units is not None
-            told = functional.binary_cross_entropy_with_logits(output.units, units[places].float())
+            told = functional.binary_cross_entropy_with_logits(output.units, units[places].float(), pos_weight=rare)
             return classes(output, labels, places) + share * told
 
         return objective
