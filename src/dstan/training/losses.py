@@ -86,9 +86,9 @@ def class_objective(data: TrainingData, settings: TrainingSettings) -> Objective
 def unit_objective(share: float) -> MakeObjective:
     r"""Return what makes the loss of a network that tells action units beside classes.
 
-    It is the loss of the classes plus ``share`` times the binary cross entropy of the units, averaged over all of them. A
-    unit that is shown in the share q of the clips counts :math:`\sqrt{(1 - q) / q}` times more where it is shown, so that
-    rare ones are told at all; q is taken to be .01 at least and .5 at most.
+    It is the loss of the classes plus ``share`` times the binary cross entropy of the units, averaged over all of them.
+    A unit that is shown in the share q of the clips counts :math:`\sqrt{(1 - q) / q}` times more where it is shown, so
+    that rare ones are told at all; q is taken to be .01 at least and .5 at most.
 
     Parameters
     ----------
