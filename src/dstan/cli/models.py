@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 PANEL = "Models"
+TOLD = 0.5
+"""From which probability an action unit is shown."""
+Name = TypeVar("Name")
 ModelFolder = Annotated[
-    Path, typer.Option("--model", metavar="MODEL", help="A folder that dstan train wrote.", show_default=False)
+    Path,
+    typer.Option("--model", metavar="MODEL", help="A folder that dstan train or pretrain wrote.", show_default=False),
 ]
 
 
@@ -116,10 +121,15 @@ def train_model(
         progress("train", done, max(done, recognizer.epochs), f"{stream}, loss {record.loss:.3f}")
 
     recognizer.fit(prepared, classes=clips.classes, seed=seed, device=device, on_epoch=on_epoch)
+    warn_of_restarts(recognizer)
+    save_model(recognizer, out)
+
+
+def warn_of_restarts(recognizer: Recognizer) -> None:
+    """Tell which trainings of a fit diverged and were begun again."""
     for stream, found in recognizer.dynamics_.items():
         if (again := found["restart"]) is not None:
             output.warn(f"{stream}: {again['reason']}; begun again with a learning rate of {again['retried_with']:g}")
-    save_model(recognizer, out)
 
 
 @app.command(rich_help_panel=PANEL)
@@ -162,13 +172,16 @@ def predict(
 
 
 def show_prediction(prediction: Prediction) -> None:
-    """Print the label, a bar for every class, and the attention over time."""
+    """Print the label, a bar for every class, the likely action units, and the attention over time."""
     seconds = "" if prediction.seconds is None else f", {prediction.seconds:.2f} s"
     output.say(f"{prediction.path}: {prediction.label}", "bold")
     output.say(f"{prediction.frames} frames{seconds}", "dim")
     width = max(map(len, prediction.probabilities))
-    for name, share in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
+    for name, share in _by_share(prediction.probabilities):
         output.say(f"  {name:<{width}}  {output.bar(share)}  {share:.2f}", "green" if name == prediction.label else "")
+    if prediction.units is not None:
+        told = [f"AU{unit} {_decimals(share)}" for unit, share in _by_share(prediction.units) if share >= TOLD]
+        output.say(f"  action units  {', '.join(told) or 'none'} (taught by drawn motion)")
     for stream, steps in prediction.attention.items():
         line = output.sparkline([weight for _, weight in steps])
         peak = max(steps, key=lambda step: step[1])[0]
@@ -178,9 +191,17 @@ def show_prediction(prediction: Prediction) -> None:
         output.warn(f"{prediction.path}: {warning}")
 
 
+def _by_share(shares: Mapping[Name, float]) -> list[tuple[Name, float]]:
+    return sorted(shares.items(), key=lambda item: -item[1])
+
+
+def _decimals(share: float) -> str:
+    return f"{share:.2f}".removeprefix("0")
+
+
 @app.command(rich_help_panel=PANEL)
 def info(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that dstan train wrote.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that dstan train or pretrain wrote.")],
     as_json: options.Json = False,
 ) -> None:
     """Say what a model is: its method, classes, settings and how it was trained.
@@ -211,10 +232,10 @@ def info(
         return
     made_by = ", ".join(f"{name} {version}" for name, version in written["made_by"].items())
     trained = recognizer.trained_
-    labels = ", ".join(f"{trained['labels'].get(label, 0)} {label}" for label in recognizer.classes_)
     output.say(f"{Standing.of(recognizer).shown}: {recognizer.description}", "bold")
     output.say(f"{recognizer.reference}; fidelity: {recognizer.fidelity}".removeprefix("; "))
-    output.say(f"trained on {trained['clips']} clips of {trained['subjects']} subjects: {labels}")
+    for line in _learned_from(recognizer):
+        output.say(line)
     if recognizer.parameters:
         output.say(f"{recognizer.parameters:,} parameters")
     output.say(f"seed {trained['seed']} on {trained['device']}, {written['created']}, by {made_by}")
@@ -225,3 +246,18 @@ def info(
         output.say(f"chosen of {tried} candidates by people held out of the training clips: {values}")
     output.say()
     output.say(recognizer.settings.to_toml().rstrip())
+
+
+def _learned_from(recognizer: Recognizer) -> list[str]:
+    """Say what a model learned from."""
+    trained = recognizer.trained_
+    if "teacher" not in trained:
+        labels = ", ".join(f"{trained['labels'].get(label, 0)} {label}" for label in recognizer.classes_)
+        return [f"trained on {trained['clips']} clips of {trained['subjects']} subjects: {labels}"]
+    found, checked = trained["checked"], trained["teacher"]["checked"]
+    return [
+        f"taught {trained['clips']:,} clips of drawn motion for the task {trained['task']}; it has seen no face",
+        f"classes: {', '.join(recognizer.classes_)}",
+        f"of {checked:,} other drawn clips: UF1 {found['uf1']:.3f}, UAR {found['uar']:.3f}, action units "
+        f"{found['units_f1']:.3f} (F1), which says nothing about real faces",
+    ]

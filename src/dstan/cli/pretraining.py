@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dstan.cli import options, output
-from dstan.cli.models import check_target
+from dstan.cli.models import check_target, warn_of_restarts
 from dstan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def pretrain(
             progress("teach", done, max(done, epochs), f"{stream}, loss {record.loss:.3f}")
 
         taught = teach(recognizer, chosen, settings, seed=seed, device=where, on_epoch=on_epoch)
+    warn_of_restarts(taught)
     save_model(taught, out)
     card = write_card(taught, out)
     if as_json:
@@ -74,6 +75,6 @@ def pretrain(
         f"action units {found['units_f1']:.3f} (F1). That says how well it learned the drawing, not real faces."
     )
     output.say(f"What it is and how it was made: {card}")
-    output.say(
-        f"Next: dstan evaluate --zero-shot {out} --corpus ... or dstan evaluate {method} --init {out} ...", "dim"
-    )
+    data = f"--task {task} --corpus CORPUS --root DIR"
+    output.say(f"Next: dstan evaluate --zero-shot {out} {data} --out runs/zero-shot", "dim")
+    output.say(f"  or: dstan evaluate {method} --init {out} {data} --out runs/begun", "dim")

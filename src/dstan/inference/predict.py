@@ -46,6 +46,8 @@ class Prediction:
         How long they last; None where the frame rate is unknown.
     warnings
         What to know before believing it.
+    units
+        The probability of each action unit, by its number; None where the model was not taught them.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class Prediction:
     frames: int
     seconds: float | None
     warnings: tuple[str, ...] = ()
+    units: dict[int, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ def predict_video(
         frames=frames,
         seconds=seconds,
         warnings=(*ignored, *_doubts(frames, seconds), *_disagreement(details), *prepared.done["warnings"]),
+        units=details["units"],
     )
 
 

@@ -23,6 +23,8 @@ from dstan.recognizers.contract import Recognizer
 
 FORMAT = 1
 ARRAYS, DOCUMENT = "model.safetensors", "model.json"
+CARD, CURVES = "card.md", "curves"
+"""What may lie beside a model and is about that very model: a card, and its figure without the ending."""
 
 
 def save_model(recognizer: Recognizer, folder: Path) -> None:
@@ -56,6 +58,8 @@ def save_model(recognizer: Recognizer, folder: Path) -> None:
         "state": state,
     }
     _atomic.write_json(folder / DOCUMENT, document)
+    for name in (CARD, f"{CURVES}.png", f"{CURVES}.svg"):  # of the model that was there before
+        (folder / name).unlink(missing_ok=True)
 
 
 def load_model(folder: Path, make: Callable[[str, dict[str, Any]], Recognizer]) -> Recognizer:

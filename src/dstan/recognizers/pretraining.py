@@ -20,10 +20,12 @@ from dstan.metrics import scores_of_many
 from dstan.networks.network import Network, UnitTeller
 from dstan.recognizers import recognizer
 from dstan.recognizers.contract import OnEpoch, Recognizer, StreamName
-from dstan.recognizers.network import UNIT_NUMBERS, NetworkRecognizer, drawing
+from dstan.recognizers.initial import InitSettings
+from dstan.recognizers.network import UNIT_NUMBERS, drawing
+from dstan.recognizers.one_stage import OneStageRecognizer
 from dstan.recognizers.recognition import RecognitionSettings
 from dstan.recognizers.settings import DSTANSettings
-from dstan.recognizers.two_stage import TwoStageRecognizer
+from dstan.recognizers.strcn import STRCN
 from dstan.synthesis.motion import UNITS, MotionArtist, MotionSettings
 from dstan.tasks import Task
 from dstan.training import TrainingData, TrainingSettings, fit_network
@@ -44,7 +46,7 @@ class TeacherSettings(Settings):
     epochs: int = setting(12, "Times that as many are drawn and learned from.", low=1, high=100_000)
     batch_size: int = setting(32, "Clips in a batch.", low=2)
     learning_rate: float = setting(1e-3, "The first step; it falls to a hundredth along a cosine.", low=1e-9, high=10.0)
-    unit_share: float = setting(1.0, "How much telling action units counts beside telling classes.", low=0, high=100)
+    unit_share: float = setting(5.0, "How much telling action units counts beside telling classes.", low=0, high=100)
     checked: int = setting(1000, "Clips drawn to see what was learned.", low=10, high=1_000_000)
     motion: MotionSettings = setting(MotionSettings(), "What motion is drawn, and what contaminates it.")
 
@@ -81,11 +83,14 @@ def pupil(method: str, overrides: Mapping[str, Any]) -> tuple[Recognizer, Teache
         If a setting is unknown or out of range, or the method cannot be taught so.
     """
     own = {name: value for name, value in overrides.items() if name != "teacher"}
-    made = recognizer(method)
+    made = plain = recognizer(method)
+    _check(plain)
     for defaults in (SMALL, NARROW) if isinstance(made.settings, DSTANSettings) else (SMALL,):
         made = made.with_settings(made.settings.replaced(defaults))
     made = made.with_settings(made.settings.replaced(own))
     _check(made)
+    if made.settings.value("training") != plain.settings.value("training"):
+        raise _is_for_clips("training", made)
     return made, TeacherSettings().replaced(overrides.get("teacher", {}), where="teacher.")
 
 
@@ -135,7 +140,7 @@ def teach(
     }
     parts = []
     for part in (one.with_settings(one.settings) for one in method.components() or (method,)):
-        assert isinstance(part, NetworkRecognizer)
+        assert isinstance(part, OneStageRecognizer)
         draw = partial(_draw, artist, part.streams)
         _teach(part, draw, settings, n_classes=len(task.classes), seed=seed, device=device, on_epoch=on_epoch)
         part.classes_, part.trained_ = task.classes, about
@@ -152,18 +157,31 @@ def teach(
 
 def _check(method: Recognizer) -> None:
     for part in method.components() or (method,):
-        if not isinstance(part, NetworkRecognizer) or isinstance(part, TwoStageRecognizer):
+        if not isinstance(part, OneStageRecognizer):
             raise ConfigError(
-                "only networks that learn in one stage from flow, frames or both can be taught drawn motion",
+                "drawn motion is taught to networks that can begin from a model afterwards, and it is none of them",
                 where=method.name,
-                hint="For example dstan, stmn-a, stan-a, ststnet or sssnet",
+                hint="Choose dstan, stmn-a, stan-a, ststnet, sssnet or strcn",
             )
         if part.settings.recognition != RecognitionSettings():
+            raise _is_for_clips("recognition", method)
+        if part.settings.init != InitSettings():
+            raise _is_for_clips("init", method)
+        if isinstance(part, STRCN) and not part.sees_flow:
             raise ConfigError(
-                "settings of recognition are for clips, and none is there while drawn motion is learned",
+                "STRCN-A finds its pixels in the clips that it learns from, and drawn ones are others in each epoch",
                 where=method.name,
-                hint="Leave the settings of recognition out; evaluate and train take them with --init",
+                hint="Teach STRCN-G: leave input.kind out",
             )
+
+
+def _is_for_clips(group: str, method: Recognizer) -> ConfigError:
+    return ConfigError(
+        f"settings of {group} are for real clips, and none is there while drawn motion is learned",
+        where=method.name,
+        hint=f"Leave the settings of {group} out: evaluate and train take them with --init. How drawn motion is "
+        "learned say teacher.epochs, teacher.learning_rate and others (docs/pretraining.md)",
+    )
 
 
 class Drawn(NamedTuple):
@@ -191,7 +209,7 @@ def _draw(artist: MotionArtist, streams: Sequence[StreamName], n: int, seed: int
 
 
 def _teach(
-    part: NetworkRecognizer,
+    part: OneStageRecognizer,
     draw: Callable[[int, int], Drawn],
     settings: TeacherSettings,
     *,

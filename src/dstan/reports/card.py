@@ -8,11 +8,10 @@ from typing import Any
 from dstan import _atomic
 from dstan._version import __version__
 from dstan.recognizers import Recognizer
+from dstan.recognizers.model_files import CARD, CURVES
 from dstan.recognizers.pretraining import DRAWN
 from dstan.reports.dynamics import fits_by_network
 from dstan.reports.dynamics_figures import learning_figure
-
-CARD, CURVES = "card.md", "curves"
 
 
 def write_card(taught: Recognizer, folder: Path) -> Path:

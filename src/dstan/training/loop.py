@@ -238,6 +238,7 @@ def train_epochs(
                 loss_sum += loss.detach() * len(batch)
                 correct += (output.logits.argmax(1) == labels).sum()
         found = torch.stack([loss_sum / len(data), correct / len(data), norms / len(batches)])
+        data = held  # what this epoch saw makes room for what the next one sees
         yield _record(epoch, *found.tolist())
 
 
