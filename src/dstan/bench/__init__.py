@@ -17,6 +17,7 @@ from dstan.bench.prediction import bench_predict
 from dstan.bench.preparation import bench_prepare
 from dstan.bench.preprocessing import bench_preprocessing
 from dstan.bench.tables import Tables
+from dstan.bench.teacher import bench_teacher
 from dstan.bench.training import bench_training
 
 BENCHES: dict[str, Callable[..., Bench | Tables]] = {
@@ -29,7 +30,7 @@ BENCHES: dict[str, Callable[..., Bench | Tables]] = {
     "preprocessing": bench_preprocessing,
     "training": bench_training,
 }
-"""Every bench by its name."""
+"""Every bench by its name that needs no corpus; :func:`bench_teacher` needs one at least."""
 
 __all__ = [
     "BENCHES",
@@ -43,5 +44,6 @@ __all__ = [
     "bench_predict",
     "bench_prepare",
     "bench_preprocessing",
+    "bench_teacher",
     "bench_training",
 ]
