@@ -193,6 +193,9 @@ def zero_shot(size: Size, corpora: Sequence[str]) -> list[Row]:
     models = {
         "stmn-a": drawn(size),
         "stmn-a, wrong anatomy": wrong(size),
+        "stmn-a, relative flow and strain": [
+            Weights("relative", METHOD, 0, {"teacher": size.teacher, "flow_values": "relative", "flow_strain": True})
+        ],
         "ststnet": [Weights(f"ststnet-{n}", "ststnet", n, {"teacher": size.teacher}) for n in range(size.teachers)],
         "stan-a": [Weights("stan-a", "stan-a", 0, seen)],
         "stan-a, grey frames": [Weights("stan-a-grey", "stan-a", 0, {**seen, "frames": "grey"})],
