@@ -183,6 +183,8 @@ def show_prediction(prediction: Prediction) -> None:
         told = [f"AU{unit} {_decimals(share)}" for unit, share in _by_share(prediction.units) if share >= TOLD]
         output.say(f"  action units  {', '.join(told) or 'none'} (taught by drawn motion)")
     for stream, steps in prediction.attention.items():
+        if len(steps) < 2:  # nothing to choose among
+            continue
         line = output.sparkline([weight for _, weight in steps])
         peak = max(steps, key=lambda step: step[1])[0]
         when = "" if math.isnan(peak) else f"  {steps[0][0]:.2f} to {steps[-1][0]:.2f} s, most at {peak:.2f} s"

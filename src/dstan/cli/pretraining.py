@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 PANEL = "Models"
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="One setting, as teacher.epochs=30 or recipe.size=56; may be repeated."
+    ),
+]
 
 
 @app.command(rich_help_panel=PANEL)
@@ -26,7 +32,7 @@ def pretrain(
     task: options.Task = None,
     seed: options.Seed = 0,
     config: options.Config = None,
-    assignments: options.Set = None,
+    assignments: Set = None,
     device: options.Device = "auto",
     as_json: options.Json = False,
 ) -> None:
