@@ -196,7 +196,7 @@ def test_normalised_maps_that_are_taken_for_pixels_are_told_of_once(
 
 def test_displacements_are_not_taken_for_normalised_maps() -> None:
     for scale, expected in (("pixels", False), ("apart", True), ("together", True)):
-        found = {looks_normalised(one.flow) for one in corpus(scale) if one.flow is not None}
+        found = {looks_normalised(one.flow, one.strain) for one in corpus(scale) if one.flow is not None}
         assert found == {expected}
     assert not looks_normalised(np.zeros((1, 2, 32, 32), np.float32))
 

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 PIXELS, RELATIVE = "pixels", "relative"
 EDGE, REST = 0.02, 0.1
-"""How near to 0 the least value is of maps that were normalised to [0, 1], and how far from it most values are."""
+"""How near the ends are to 0 and 1 of maps that were normalised to [0, 1], and how far from 0 most values are."""
 
 
 def flow_values_setting() -> Any:
@@ -56,7 +56,7 @@ def motion_channels(clip: PreparedClip, values: str, *, strain: float | None = N
     (T, 2, H, W), or (T, 3, H, W) with strain.
     """
     flow = np.asarray(clip.flow)
-    if values == PIXELS and looks_normalised(flow):
+    if values == PIXELS and looks_normalised(flow, clip.strain):
         _warn_of_normalised_flow()
     channels = flow
     if strain is not None:
@@ -86,15 +86,19 @@ def relative(channels: NDArray[np.float32]) -> NDArray[np.float32]:
     return found.astype(np.float32)
 
 
-def looks_normalised(flow: NDArray[np.float32]) -> bool:
+def looks_normalised(flow: NDArray[np.float32], strain: NDArray[np.float32] | None = None) -> bool:
     """Tell whether flow looks like images that were stretched to [0, 1] rather than displacements.
 
     Parameters
     ----------
     flow
         (T, 2, H, W).
+    strain
+        (T, H, W), where it came with the flow.
     """
-    return 0 <= float(flow.min()) <= EDGE and float(flow.max()) <= 1 and float(np.median(flow)) >= REST
+    channels = [flow, *([] if strain is None else [strain])]
+    least, greatest = min(float(one.min()) for one in channels), max(float(one.max()) for one in channels)
+    return 0 <= least <= EDGE and 1 - EDGE <= greatest <= 1 and float(np.median(flow)) >= REST
 
 
 @functools.cache
