@@ -147,6 +147,12 @@ def test_a_recipe_that_magnifies_is_refused() -> None:
         artist(magnification=5.0)
 
 
+def test_a_recipe_with_another_estimator_is_refused() -> None:
+    for other in ({"flow": "tvl1"}, {"texture": True}):
+        with pytest.raises(ConfigError, match="Farneback's estimate"):
+            artist(**other)
+
+
 @pytest.mark.parametrize("steps", [1, 5])
 def test_frames_are_as_many_as_the_recipe_s_steps_and_grey(steps: int) -> None:
     frames = artist(pairs="adjacent", steps=steps).draw(3, 0, frames=True).frames

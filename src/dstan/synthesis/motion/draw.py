@@ -63,7 +63,7 @@ class MotionArtist:
     Raises
     ------
     ConfigError
-        If the task has no classes that can be drawn.
+        If the task has no classes that can be drawn, or the recipe asks for what is not imitated.
     """
 
     task: Task
@@ -78,6 +78,12 @@ class MotionArtist:
             raise ConfigError(
                 "motion is drawn as it is, and the recipe magnifies it",
                 hint="Use --set recipe.magnification=0",
+            )
+        if self.recipe.flow != "farneback" or self.recipe.texture:
+            raise ConfigError(
+                "what is imitated is Farneback's estimate on the frames themselves, and the recipe asks for another",
+                hint="Leave recipe.flow and recipe.texture as they are; for flow of another estimator, given as arrays, "
+                "widen teacher.motion.window and teacher.motion.gain",
             )
 
     @cached_property
