@@ -82,8 +82,8 @@ class MotionArtist:
         if self.recipe.flow != "farneback" or self.recipe.texture:
             raise ConfigError(
                 "what is imitated is Farneback's estimate on the frames themselves, and the recipe asks for another",
-                hint="Leave recipe.flow and recipe.texture as they are; for flow of another estimator, given as arrays, "
-                "widen teacher.motion.window and teacher.motion.gain",
+                hint="Leave recipe.flow and recipe.texture as they are; for flow of another estimator that is given as "
+                "arrays, widen teacher.motion.window and teacher.motion.gain",
             )
 
     @cached_property
