@@ -24,7 +24,7 @@ from dstan.bench.teacher.scores import (
     unit_records,
     unit_table,
 )
-from dstan.bench.teacher.work import prepare, work
+from dstan.bench.teacher.work import carry_out, prepare
 from dstan.clips import ClipSet
 from dstan.corpora import load_corpora
 from dstan.errors import ConfigError
@@ -112,7 +112,7 @@ def bench_teacher(
     rows = {name: part(size, list(corpora)) for name, part in PARTS.items()}
     prepared = prepare(corpora, _runs(rows.values()), store, workers=workers, progress=progress)
     rows = {name: rows[name] for name in PARTS if name in (parts or PARTS)}
-    work(_runs(rows.values()), prepared, size, out, store, workers=workers, progress=progress)
+    carry_out(_runs(rows.values()), prepared, size, out, store, workers=workers, progress=progress)
     found, tables, document = Found(out), [], _document(out, size)
     for name, part in rows.items():
         if part:

@@ -192,7 +192,7 @@ def unit_records(
         clips = corpora[row.runs[0].corpus]
         if coded[row.runs[0].corpus]:
             told = [_told(found.model(run), clips, cache) for run in row.runs]
-            records.append({**row.labels, **_unit_scores(clips, coded[row.runs[0].corpus], told)})
+            records.append({**row.labels, **unit_scores(clips, coded[row.runs[0].corpus], told)})
     return records
 
 
@@ -218,9 +218,20 @@ def _told(model: Recognizer, clips: ClipSet, cache: Cache) -> dict[int, NDArray[
     return {unit: told >= TOLD for unit, told in units.items()}
 
 
-def _unit_scores(
+def unit_scores(
     clips: ClipSet, coded: Sequence[set[int]], told: Sequence[Mapping[int, NDArray[np.bool_]]]
 ) -> dict[str, Any]:
+    """Return the F1 of action units that enough clips show.
+
+    Parameters
+    ----------
+    clips
+        Of one corpus.
+    coded
+        What :func:`coded_units` returned.
+    told
+        For each teacher and action unit the (n,) clips in which it was told.
+    """
     truth = {unit: np.array([unit in one for one in coded]) for unit in told[0]}
     counted = [unit for unit, shown in truth.items() if shown.sum() >= FEWEST]
     shown = np.stack([truth[unit] for unit in counted], 1)

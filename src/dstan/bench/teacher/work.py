@@ -158,7 +158,7 @@ def prepare(
     cache
         Where prepared clips go.
     workers, progress
-        As in :func:`work`.
+        As in :func:`carry_out`.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def prepare(
     return prepared
 
 
-def work(
+def carry_out(
     runs: Iterable[Run],
     prepared: Mapping[str, ClipSet],
     size: Size,
