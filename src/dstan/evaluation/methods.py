@@ -96,7 +96,7 @@ def _taken(methods: Sequence[Recognizer], weights: Path) -> dict[str, dict[str, 
             f"it is a model of {method}, and {' and '.join(found)} cannot begin from it",
             where=weights,
             hint=f"Name {method}, or another method with a network of that kind; weights of a method's own: "
-            "dstan pretrain METHOD --out WEIGHTS",
+            "dstan pretrain METHOD --task TASK --out WEIGHTS",
         )
     return taken
 

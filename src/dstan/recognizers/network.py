@@ -265,7 +265,8 @@ class NetworkRecognizer(Recognizer):
             return None
         weight, bias = self.learned["units.weight"], self.learned["units.bias"]
         scores = np.stack([output.features[0].numpy() for output in seen]).astype(np.float64) @ weight.T + bias
-        return dict(zip(map(int, self.learned[UNIT_NUMBERS]), (1 / (1 + np.exp(-scores))).T, strict=True))
+        told = torch.sigmoid(torch.from_numpy(scores)).numpy()
+        return dict(zip(map(int, self.learned[UNIT_NUMBERS]), told.T, strict=True))
 
     def _fit(
         self,
