@@ -46,7 +46,7 @@ def _drawn(name: str, records: Sequence[Record], folder: Path) -> Path:
     most = max(sum(record["corpus"] == corpus for record in records) for corpus in corpora)
     with style():
         figure = Figure(figsize=(WIDTH, height(most)), layout="constrained")
-        axes = figure.subplots(1, len(corpora), sharey=True, squeeze=False)[0]
+        axes = figure.subplots(1, len(corpora), sharex=True, sharey=True, squeeze=False)[0]
         for axis, corpus in zip(axes, corpora, strict=True):
             panel(axis, [record for record in records if record["corpus"] == corpus])
             axis.set_title(_TITLES.get(corpus, corpus))
@@ -96,7 +96,7 @@ def _marks(axis: Axes, x: Sequence[float], values: Sequence[Record], number: int
 def _clips(axis: Axes, records: Sequence[Record]) -> None:
     x = [record["drawn clips"] for record in records]
     axis.set_xscale("log")
-    _marks(axis, x, [record["uf1"] for record in records], 0, "UF1")
+    _marks(axis, x, [record["uf1"] for record in records], 0, "")
     axis.set_xticks(x, [f"{value / 1000:g}k" for value in x])
     axis.minorticks_off()
     axis.set(xlabel="clips drawn in all", ylabel="UF1")
@@ -114,6 +114,7 @@ def _contaminations(axis: Axes, records: Sequence[Record]) -> None:
     gains = [record["differences"]["full"]["uf1"] for record in lacking]
     _rows(axis, [f"without {record['without']}" for record in lacking], gains)
     axis.axvline(0, color=colour("baseline"), linestyle=_DASHES, linewidth=1.4)
+    axis.locator_params(axis="x", nbins=5)
     axis.set(xlabel="UF1 less that of the full teacher")
 
 
