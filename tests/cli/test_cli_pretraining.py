@@ -183,6 +183,7 @@ def test_stopped_by_hand_it_leaves_nothing_half_written(monkeypatch: pytest.Monk
     monkeypatch.setattr(MotionArtist, "draw", stopped)
     done = _pretrain("ststnet", "--out", "taught")
     assert done.exit_code == 130
+    assert "nothing was written, and the same command begins anew" in done.output
     assert not Path("taught").exists()
 
 

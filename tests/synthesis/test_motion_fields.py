@@ -151,6 +151,9 @@ def test_a_recipe_with_another_estimator_is_refused() -> None:
     for other in ({"flow": "tvl1"}, {"texture": True}):
         with pytest.raises(ConfigError, match="Farneback's estimate"):
             artist(**other)
+    for alignment in ("none", "corpus"):
+        with pytest.raises(ConfigError, match="where alignment puts them"):
+            artist(alignment=alignment)
 
 
 @pytest.mark.parametrize("steps", [1, 5])

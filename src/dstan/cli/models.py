@@ -172,7 +172,7 @@ def predict(
 
 
 def show_prediction(prediction: Prediction) -> None:
-    """Print the label, a bar for every class, the likely action units, and the attention over time."""
+    """Print the label, a bar for every class, the action units told, and the attention over time."""
     seconds = "" if prediction.seconds is None else f", {prediction.seconds:.2f} s"
     output.say(f"{prediction.path}: {prediction.label}", "bold")
     output.say(f"{prediction.frames} frames{seconds}", "dim")

@@ -67,7 +67,11 @@ def pretrain(
             done = next(counter)
             progress("teach", done, max(done, epochs), f"{stream}, loss {record.loss:.3f}")
 
-        taught = teach(recognizer, chosen, settings, seed=seed, device=where, on_epoch=on_epoch)
+        try:
+            taught = teach(recognizer, chosen, settings, seed=seed, device=where, on_epoch=on_epoch)
+        except KeyboardInterrupt as error:
+            output.warn("stopped; nothing was written, and the same command begins anew")
+            raise typer.Exit(130) from error
     warn_of_restarts(taught)
     save_model(taught, out)
     card = write_card(taught, out)

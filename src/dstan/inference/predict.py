@@ -47,7 +47,8 @@ class Prediction:
     warnings
         What to know before believing it.
     units
-        The probability of each action unit, by its number; None where the model was not taught them.
+        The score of each action unit, 0 to 1, by its number: from .5 on it is told. Rare units were weighed up when
+        they were taught, so it is no probability. None where the model was not taught them.
     """
 
     path: Path

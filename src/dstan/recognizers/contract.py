@@ -64,7 +64,8 @@ class Inference:
     attention: Mapping[str, Sequence[NDArray[np.float32]] | None]
     """For each stream the (T,) weight of each frame of each clip; None for a stream without temporal attention."""
     units: Mapping[int, NDArray[np.float64]] | None = None
-    """For each action unit its (n,) probability; None where the method was not taught them."""
+    """For each action unit its (n,) score, 0 to 1: from .5 on it is told. Rare ones were weighed up when they were
+    taught, so it is no probability. None where the method was not taught them."""
 
 
 class Recognizer(ABC):
@@ -267,7 +268,7 @@ class Recognizer(ABC):
     def predict_details(self, clips: Sequence[PreparedClip]) -> list[dict[str, Any]]:
         """Return label, probabilities by class, and temporal attention by stream, of each clip.
 
-        The probability of each action unit is there, too; None where the method was not taught them.
+        The score of each action unit is there, too (:class:`Inference`); None where the method was not taught them.
 
         Parameters
         ----------

@@ -144,6 +144,6 @@ class DSTAN(Recognizer):
 
 
 def _mean_units(found: Sequence[Inference]) -> dict[int, NDArray[np.float64]] | None:
-    """Return the probability of each action unit, averaged over the streams that were taught them."""
+    """Return the score of each action unit, averaged over the streams that were taught them."""
     told = [one.units for one in found if one.units is not None]
     return {unit: np.mean([units[unit] for units in told], axis=0) for unit in told[0]} if told else None

@@ -260,7 +260,7 @@ class NetworkRecognizer(Recognizer):
         return Inference(probabilities.argmax(1), probabilities, attention, self._units(seen))
 
     def _units(self, seen: Sequence[Output]) -> dict[int, NDArray[np.float64]] | None:
-        """Return the probability of each action unit, where a teacher taught them."""
+        """Return the score of each action unit, where a teacher taught them."""
         if not seen or UNIT_NUMBERS not in self.learned:
             return None
         weight, bias = self.learned["units.weight"], self.learned["units.bias"]

@@ -35,7 +35,7 @@ from dstan.training.losses import unit_objective
 DRAWN = "drawn"
 """The corpus of drawn clips."""
 TOLD = 0.5
-"""From which probability an action unit counts as told."""
+"""From which score an action unit counts as told."""
 
 
 @dataclass(frozen=True)

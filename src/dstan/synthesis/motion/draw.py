@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from dstan._random import child_seed
 from dstan.errors import ConfigError
-from dstan.preprocessing.recipe import Recipe
+from dstan.preprocessing.recipe import FITTED, Recipe
 from dstan.synthesis.motion.classes import mixture_of
 from dstan.synthesis.motion.course import Course, paired
 from dstan.synthesis.motion.estimate import changes, estimated, folds
@@ -78,6 +78,11 @@ class MotionArtist:
             raise ConfigError(
                 "motion is drawn as it is, and the recipe magnifies it",
                 hint="Use --set recipe.magnification=0",
+            )
+        if self.recipe.alignment not in FITTED:
+            raise ConfigError(
+                f"faces are drawn where alignment puts them, and the recipe says {self.recipe.alignment}",
+                hint="Leave recipe.alignment as it is; evaluate and train may be given another, with --init",
             )
         if self.recipe.flow != "farneback" or self.recipe.texture:
             raise ConfigError(
