@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from evaluation_fakes import CLASSES, Nearest, make_clips
 
+import dstan
 from dstan.clips import PreparedClip
 from dstan.errors import ConfigError, ModelError, RunError
 from dstan.evaluation import compare, evaluate, load_run, tune
-from dstan.recognizers import Majority, Recognizer
+from dstan.recognizers import Majority, Recognizer, save_model
 from dstan.reports import write_report
 
 
@@ -110,6 +111,16 @@ def test_what_makes_no_sense_is_refused_with_what_to_do() -> None:
         evaluate(_model(classes=(*CLASSES, "fear")), clips, **how)
     with pytest.raises(ConfigError, match="nothing is learned, so nothing can be chosen"):
         tune(Nearest(), {"training.epochs": [1, 2]}, clips, **how)
+
+
+def test_a_model_from_its_folder_is_applied_as_the_hint_says(tmp_path: Path) -> None:
+    clips = make_clips()
+    with pytest.raises(ConfigError) as refused:
+        evaluate(Majority(), clips, protocol="zero-shot", workers=0)
+    assert "dstan.load_model(WEIGHTS).recognizer" in refused.value.hint
+    save_model(Majority().fit(_of("drawn", clips), classes=CLASSES), tmp_path)
+    result = evaluate(dstan.load_model(tmp_path).recognizer, clips, protocol="zero-shot", workers=0)
+    assert len(result.predictions) == len(clips)
 
 
 def test_the_majority_baseline_of_a_report_is_the_commonest_class_of_all(tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ def check_zero_shot(
             raise ConfigError(
                 "zero-shot applies a model as it is, and this method is not fitted",
                 where=one.name,
-                hint="Give a fitted one: dstan evaluate --zero-shot WEIGHTS, or dstan.load_model(WEIGHTS) in Python",
+                hint="Give a fitted one: dstan evaluate --zero-shot WEIGHTS, or in Python "
+                "dstan.load_model(WEIGHTS).recognizer",
             )
         check_unseen(corpora_of(one.trained_, one.name), {clip.corpus for clip in labelled}, one.name)
         _check_classes(one, wanted, labelled.task)
