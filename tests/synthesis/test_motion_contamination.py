@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dstan.errors import UnknownNameError
+from dstan.errors import ConfigError, UnknownNameError
 from dstan.preprocessing.recipe import Recipe
 from dstan.preprocessing.template import eye_distance
 from dstan.synthesis.motion import CONTAMINATIONS, MotionArtist, MotionSettings
@@ -201,6 +201,12 @@ def nothing() -> dict[str, Any]:
         "noise_spread": 0.0,
         "wrong_anatomy": 1,
     }
+
+
+@pytest.mark.parametrize(("name", "value"), [("window", (19, 11)), ("gain", (1.2, 0.8))])
+def test_a_range_that_goes_backwards_is_refused(name: str, value: tuple[float, float]) -> None:
+    with pytest.raises(ConfigError, match=rf"{name} goes from .* Write {name}="):
+        MotionSettings(**{name: value})
 
 
 def test_every_setting_has_a_value_that_is_none_of_it() -> None:

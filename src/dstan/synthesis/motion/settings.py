@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from dstan._registry import look_up
 from dstan.config import Settings, setting
+from dstan.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,16 @@ class MotionSettings(Settings):
 
     hair: float = setting(0.5, "Share of clips with outliers at the hairline or hair over the forehead.", low=0, high=1)
     glasses: float = setting(0.2, "Share of clips with glasses, which hide the eyes' surroundings.", low=0, high=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("window", "gain"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ConfigError(
+                    f"{name} goes from {low} to {high}, and the first of a range is the lesser",
+                    hint=f"Write {name}=[{high},{low}]",
+                )
 
     def without(self, contamination: str) -> Self:
         """Return the same without one contamination.
