@@ -128,7 +128,8 @@ drawing in ways that no draw shows.
 {units}
 ## What was drawn
 Prototypes of each class follow what coders of CASME, CASME II and SAMM reported, and EMFACS (docs/synthesis.md
-names the source of each). Everything below is drawn anew for each clip.
+names the source of each). Everything below is drawn anew for each clip, but the estimator's window, which a batch
+of clips shares, and wrong anatomy, which all share.
 
 | setting | value | |
 |---|---|---|
