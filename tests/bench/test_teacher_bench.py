@@ -218,3 +218,8 @@ def test_units_told_for_every_clip_score_as_if_always_told(corpus: ClipSet) -> N
     assert scores["f1"]["value"] == pytest.approx(scores["f1_if_always_told"]) == 0.5
     perfect = {unit: np.array([unit in one for one in coded_units(corpus)]) for unit in (4, 12, 17)}
     assert unit_scores(corpus, coded_units(corpus), [perfect])["f1"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_a_corpus_in_which_no_unit_is_shown_often_has_no_scores_of_units(corpus: ClipSet) -> None:
+    few = ClipSet(corpus.clips[:4])
+    assert unit_scores(few, coded_units(few), [{unit: np.ones(len(few), dtype=bool) for unit in (4, 12)}]) == {}

@@ -192,7 +192,8 @@ def unit_records(
         clips = corpora[row.runs[0].corpus]
         if coded[row.runs[0].corpus]:
             told = [_told(found.model(run), clips, cache) for run in row.runs]
-            records.append({**row.labels, **unit_scores(clips, coded[row.runs[0].corpus], told)})
+            scores = unit_scores(clips, coded[row.runs[0].corpus], told)
+            records += [{**row.labels, **scores}] if scores else []
     return records
 
 
@@ -221,7 +222,7 @@ def _told(model: Recognizer, clips: ClipSet, cache: Cache) -> dict[int, NDArray[
 def unit_scores(
     clips: ClipSet, coded: Sequence[set[int]], told: Sequence[Mapping[int, NDArray[np.bool_]]]
 ) -> dict[str, Any]:
-    """Return the F1 of action units that enough clips show.
+    """Return the F1 of action units that enough clips show; nothing where none is.
 
     Parameters
     ----------
@@ -234,6 +235,8 @@ def unit_scores(
     """
     truth = {unit: np.array([unit in one for one in coded]) for unit in told[0]}
     counted = [unit for unit, shown in truth.items() if shown.sum() >= FEWEST]
+    if not counted:
+        return {}
     shown = np.stack([truth[unit] for unit in counted], 1)
     people = sorted({clip.subject for clip in clips})
     member = np.eye(len(people))[[people.index(clip.subject) for clip in clips]]
