@@ -51,7 +51,7 @@ def test_one_command_teaches_and_says_what_to_do_next() -> None:
 def test_the_card_says_what_it_is() -> None:
     _pretrain("dstan", "--out", "taught", small=(*SMALL, *NARROW))
     card = Path("taught/card.md").read_text()
-    assert card.startswith("# dstan, taught drawn motion\n\n**It has seen no face.** It learned from 80 clips")
+    assert card.startswith("# dstan, taught drawn motion\n\n**It has seen no real face.** It learned from 80 clips")
     assert "negative, positive, surprise (task megc2019-3)" in card
     assert "crops of 32 x 32; 3 frames, as differences from the first; flow as farneback finds it" in card
     assert "| AU12 | lip corner puller | " in card
@@ -75,7 +75,7 @@ def test_json_is_one_document() -> None:
 def test_info_says_that_it_has_seen_no_face() -> None:
     _pretrain("ststnet", "--out", "taught")
     said = CliRunner().invoke(app, ["info", "taught"]).stdout
-    assert "taught 80 clips of drawn motion for the task megc2019-3; it has seen no face" in said
+    assert "taught 80 clips of drawn motion for the task megc2019-3; it has seen no real face" in said
     assert "classes: negative, positive, surprise" in said
     assert "of 12 other drawn clips: UF1" in said
     assert "subjects" not in said

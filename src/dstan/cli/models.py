@@ -258,7 +258,7 @@ def _learned_from(recognizer: Recognizer) -> list[str]:
         return [f"trained on {trained['clips']} clips of {trained['subjects']} subjects: {labels}"]
     found, checked = trained["checked"], trained["teacher"]["checked"]
     return [
-        f"taught {trained['clips']:,} clips of drawn motion for the task {trained['task']}; it has seen no face",
+        f"taught {trained['clips']:,} clips of drawn motion for the task {trained['task']}; it has seen no real face",
         f"classes: {', '.join(recognizer.classes_)}",
         f"of {checked:,} other drawn clips: UF1 {found['uf1']:.3f}, UAR {found['uar']:.3f}, action units "
         f"{found['units_f1']:.3f} (F1), which says nothing about real faces",

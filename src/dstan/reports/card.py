@@ -96,7 +96,7 @@ def _rows(cells: Iterable[Sequence[str]]) -> str:
 _SCORES = {"accuracy": "accuracy", "UF1": "uf1", "UAR": "uar", "action units, mean F1": "units_f1"}
 _CARD = """# {method}, taught drawn motion
 
-**It has seen no face.** It learned from {clips} clips whose motion was drawn from action units (dstan {version}).
+**It has seen no real face.** It learned from {clips} clips whose motion was drawn from action units (dstan {version}).
 It is for trying the software, for judging what such a teacher is worth, and for beginning from. It is not for
 conclusions about people.
 

@@ -113,10 +113,10 @@ def bench_teacher(
     prepared = prepare(corpora, _runs(rows.values()), store, workers=workers, progress=progress)
     rows = {name: rows[name] for name in PARTS if name in (parts or PARTS)}
     carry_out(_runs(rows.values()), prepared, size, out, store, workers=workers, progress=progress)
-    found, tables, document = Found(out), [], _document(out, size)
+    found, tables, document = Found(out), [], _document(out)
     for name, part in rows.items():
         if part:
-            document["parts"][name] = _records(name, part, found, prepared, store)
+            document["parts"][name] = {"size": asdict(size), **_records(name, part, found, prepared, store)}
             tables += _tables(name, part, document["parts"][name])
     _atomic.write_json(out / DOCUMENT, document)
     return Measured(tuple(tables), document, tuple(draw(document["parts"], out)))
@@ -126,11 +126,11 @@ def _runs(parts: Iterable[Sequence[Row]]) -> list[Run]:
     return [run for part in parts for row in part for line in (row.runs, *row.against.values()) for run in line]
 
 
-def _document(out: Path, size: Size) -> dict[str, Any]:
+def _document(out: Path) -> dict[str, Any]:
     """Return what the folder says of other parts, under what it says of this measurement."""
     path = out / DOCUMENT
     before = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.is_file() else {}
-    return {"bench": "teacher", "machine": machine(), "size": asdict(size), "parts": before}
+    return {"bench": "teacher", "machine": machine(), "parts": before}
 
 
 def _records(
