@@ -14,6 +14,7 @@ from dstan.errors import ConfigError, ModelError, RunError
 from dstan.evaluation import compare, evaluate, load_run, tune
 from dstan.recognizers import Majority, Recognizer, save_model
 from dstan.reports import write_report
+from dstan.reports.comparison_words import limits
 
 
 def _of(corpus: str, clips: list[PreparedClip]) -> list[PreparedClip]:
@@ -71,9 +72,15 @@ def test_report_and_comparison_name_what_it_is(tmp_path: Path) -> None:
     assert "nearest (zero-shot)" in page
     assert "Zero-shot: models that were fitted before" in page
     assert "named the right class for" in page
+    assert "No clip here was learned from: nearest (zero-shot) learned from drawn motion alone." in page
+    assert "--seeds" not in page, "the luck of training cannot be shown by more seeds"
     found = compare(tmp_path / "zero" / "nearest", tmp_path / "loso")
     assert found.methods[0].name.endswith("zero/nearest (zero-shot)")
     assert any("different protocol: zero-shot and loso" in warning for warning in found.warnings)
+    (once,) = [limit for limit in limits(found) if "One seed only" in limit]
+    assert "zero-shot" not in once
+    (one,) = [limit for limit in limits(found) if "One model only" in limit]
+    assert one.startswith(f"One model only: {found.methods[0].name}. Models made with other seeds")
 
 
 def test_nothing_is_applied_to_people_whom_it_may_have_seen() -> None:

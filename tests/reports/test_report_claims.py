@@ -63,6 +63,18 @@ def test_reproduction_is_never_claimed_and_the_reasons_are_given():
         assert reason in limit
 
 
+def test_what_drawn_motion_taught_is_not_shown_by_faces_that_move_by_the_same_fields():
+    taught = replace(FACTS, learned_before={"stmn-a (zero-shot)": ["drawn"]}, zero_shot=True, synthetic=True, seeds=1)
+    (limit,) = [limit for limit in may_not_claim(taught) if "drawn motion" in limit]
+    assert "the same fields of action units that stmn-a (zero-shot) learned from" in limit
+    assert not any("drawn motion" in limit for limit in may_not_claim(replace(taught, synthetic=False)))
+    assert not any("--seeds" in limit for limit in may_not_claim(taught))
+    assert "No clip here was learned from: stmn-a (zero-shot) learned from drawn motion alone." in may_claim(taught)
+    begun = replace(taught, learned_before={"stmn-a (begun from taught)": ["drawn", "smic"]}, zero_shot=False)
+    assert any("fields of action units" in limit for limit in may_not_claim(begun))
+    assert not any("No clip" in claim for claim in may_claim(begun))
+
+
 def test_one_seed_is_a_limit():
     assert any("one seed was run" in limit for limit in may_not_claim(replace(FACTS, seeds=1)))
     assert not any("seed" in limit for limit in may_not_claim(FACTS))

@@ -16,6 +16,7 @@ from dstan.evaluation.inputs import noted_of
 from dstan.evaluation.own_code import code_of
 from dstan.evaluation.standing import Standing
 from dstan.evaluation.zero_shot import digest_of_model
+from dstan.recognizers.origins import corpora_of
 
 if TYPE_CHECKING:
     from dstan.evaluation.plan import Plan
@@ -97,10 +98,12 @@ def _method(recognizer: Recognizer, is_zero_shot: bool = False) -> dict[str, Any
     code = code_of(recognizer)
     files = {"the model": digest_of_model(recognizer)} if is_zero_shot else recognizer.given()
     parts = () if is_zero_shot else recognizer.components()
+    seen = corpora_of(recognizer.trained_, recognizer.name) if is_zero_shot else recognizer.begun_from()
     return {
         **Standing.of(recognizer, is_zero_shot=is_zero_shot).to_dict(),
         **({"code": code} if code else {}),
         **({"files": files} if files else {}),
+        **({"weights_from": list(seen)} if seen else {}),
         "settings": recognizer.settings.to_dict(),
         "components": [part.name for part in parts],
     }

@@ -8,6 +8,9 @@ from typing import Any
 from dstan.corpora import CORPORA
 from dstan.errors import ModelError
 
+DRAWN = "drawn"
+"""The corpus of models that learned drawn motion."""
+
 
 def corpora_of(trained: Mapping[str, Any], where: object) -> tuple[str, ...]:
     """Return the corpora that a model was learned from, also those behind the weights that it began with.

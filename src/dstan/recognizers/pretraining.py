@@ -23,6 +23,7 @@ from dstan.recognizers.contract import OnEpoch, Recognizer, StreamName
 from dstan.recognizers.initial import InitSettings
 from dstan.recognizers.network import UNIT_NUMBERS, drawing
 from dstan.recognizers.one_stage import OneStageRecognizer
+from dstan.recognizers.origins import DRAWN
 from dstan.recognizers.recognition import RecognitionSettings
 from dstan.recognizers.settings import DSTANSettings
 from dstan.recognizers.strcn import STRCN
@@ -32,8 +33,6 @@ from dstan.training import TrainingData, TrainingSettings, fit_network
 from dstan.training.data import RenewedData
 from dstan.training.losses import unit_objective
 
-DRAWN = "drawn"
-"""The corpus of drawn clips."""
 TOLD = 0.5
 """From which score an action unit counts as told."""
 

@@ -12,7 +12,8 @@ from dstan._version import __version__
 from dstan.config import Settings
 from dstan.recognizers import Recognizer
 from dstan.recognizers.model_files import CARD, CURVES
-from dstan.recognizers.pretraining import DRAWN, TeacherSettings
+from dstan.recognizers.origins import DRAWN
+from dstan.recognizers.pretraining import TeacherSettings
 from dstan.recognizers.settings import DIFFERENCES, GREY
 from dstan.reports.dynamics import fits_by_network
 from dstan.reports.dynamics_figures import learning_figure

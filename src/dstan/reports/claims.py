@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.evaluation.statistics import Interval, difference
+from dstan.recognizers.origins import DRAWN
 from dstan.reports.tables import ScoreRow
 from dstan.reports.text import FEW_PEOPLE, signed
 
@@ -45,6 +46,10 @@ class Facts:
         Where the settings leave the paper's, in words.
     published
         The methods that may not be ranked: with the input and the parameters published for each.
+    zero_shot
+        Whether models were applied as they are.
+    learned_before
+        Of each method whose weights were learned before the run, as it is shown: the corpora behind them.
     """
 
     rows: Sequence[ScoreRow]
@@ -61,6 +66,8 @@ class Facts:
     paper_clips: int | None
     departures: Sequence[str]
     published: Sequence[ScoreRow] = ()
+    zero_shot: bool = False
+    learned_before: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def verdict(facts: Facts) -> list[str]:
@@ -139,6 +146,11 @@ def _most_accurate(facts: Facts) -> list[str]:
 def may_claim(facts: Facts) -> list[str]:
     """Return statements that the run supports."""
     said = ["Nobody was judged by a model fitted on clips of the same person."]
+    if facts.zero_shot:
+        said += [
+            f"No clip here was learned from: {name} learned from {_behind(corpora)} alone."
+            for name, corpora in facts.learned_before.items()
+        ]
     if facts.over_baseline is None:
         return said
     name = facts.rows[0].name
@@ -150,6 +162,10 @@ def may_claim(facts: Facts) -> list[str]:
     return said
 
 
+def _behind(corpora: Sequence[str]) -> str:
+    return " and ".join("drawn motion" if corpus == DRAWN else corpus for corpus in corpora)
+
+
 def may_not_claim(facts: Facts) -> list[str]:
     """Return statements that a reader may be tempted to make and that the run does not support."""
     limits = []
@@ -158,6 +174,12 @@ def may_not_claim(facts: Facts) -> list[str]:
             "Anything about real faces. The faces are drawn by a computer; the figures show that the pipeline works "
             "and how methods compare on this drawing, no more."
         )
+        taught = [name for name, corpora in facts.learned_before.items() if DRAWN in corpora]
+        if taught:
+            limits.append(
+                f"That drawn motion teaches how people move: these faces move by the same fields of action units that "
+                f"{' and '.join(taught)} learned from. It is on real clips that this shows."
+            )
     if facts.over_baseline is not None and facts.over_baseline.low <= 0:
         limits.append(f"That {facts.rows[0].name} is more often right than the majority baseline.")
     if facts.over_second is not None and facts.over_second.low <= 0:
@@ -182,7 +204,12 @@ def _against_the_paper(facts: Facts) -> str:
 
 def _weaknesses(facts: Facts) -> list[str]:
     limits = []
-    if facts.seeds == 1 and facts.rows:
+    if facts.zero_shot:
+        limits.append(
+            "That another model, made in the same way, would give the same figures: the intervals cover the choice of "
+            "people, not the luck of training (models made with other seeds show it)."
+        )
+    elif facts.seeds == 1 and facts.rows:
         limits.append(
             "That training again would give the same figures: one seed was run, and the intervals cover the choice of "
             "people, not the luck of training (--seeds 3 shows it)."

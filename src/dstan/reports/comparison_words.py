@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dstan.evaluation.comparison import COMPARED, LEVEL, Comparison, Pair
-from dstan.evaluation.standing import COMMON, RANKING, WEIGHTS
+from dstan.evaluation.standing import AS_IT_IS, COMMON, RANKING, WEIGHTS
 from dstan.evaluation.statistics import Interval
 from dstan.reports.text import few_people, people, signed
 
@@ -126,9 +126,14 @@ def limits(comparison: Comparison) -> list[str]:
         found.append(WEIGHTS)
     if len(comparison.pairs) > 1:
         found.append(f"p values marked Holm are corrected for {len(comparison.pairs)} pairs; intervals are not.")
-    once = [method.name for method in comparison.methods if method.seeds == 1]
+    once = [method.name for method in comparison.methods if method.seeds == 1 and method.weights != AS_IT_IS]
     if once:
         found.append(f"One seed only: {', '.join(once)}. The luck of training is not covered (--seeds 3 shows it).")
+    as_they_are = [method.name for method in comparison.methods if method.weights == AS_IT_IS]
+    if as_they_are:
+        found.append(
+            f"One model only: {', '.join(as_they_are)}. Models made with other seeds show the luck of training."
+        )
     if any(method.seeds > 1 for method in comparison.methods):
         found.append(
             "With several seeds McNemar takes a clip for right where more than half of them are, for wrong where fewer "

@@ -11,6 +11,7 @@ from typing import Any
 
 from dstan import _atomic
 from dstan.evaluation import Result, Run, load_run
+from dstan.evaluation.protocols import ZERO_SHOT
 from dstan.evaluation.standing import MEANINGS, RANKING, WEIGHTS, Standing, published_name
 from dstan.evaluation.statistics import difference, resampled
 from dstan.recognizers import PAPER_TRACK, recognizer
@@ -128,6 +129,8 @@ class Report:
             synthetic=bool(self.info.get("synthetic")),
             paper_clips=DATA_SETS[self.info["task"]].clips if self.paper else None,
             departures=_departures(self.info["methods"]),
+            zero_shot=self.info["protocol"] == ZERO_SHOT,
+            learned_before=_learned_before(self.info),
         )
 
     def _guess(self) -> str:
@@ -211,6 +214,7 @@ class Report:
             "fusion": fusion_words(self.draws),
             "sureness": self._sureness(),
             "methods": [section.content() for section in self.sections],
+            "zero_shot": self.info["protocol"] == ZERO_SHOT,
             "chosen_inside": self._chosen_inside(),
             "costs": self._costs(),
             "about_input": about_input(self.info),
@@ -351,6 +355,11 @@ def _changed(methods: Mapping[str, Any]) -> str:
 def _majority(result: Result, counts: Mapping[str, int]) -> Result:
     predictions = tables.majority_predictions(result.predictions, result.classes, counts)
     return Result(BASELINE, result.classes, predictions, (), result.folder)
+
+
+def _learned_before(info: Mapping[str, Any]) -> dict[str, list[str]]:
+    about = {name: one.get("weights_from", []) for name, one in info["methods"].items()}
+    return {Standing.read(info, name).shown: corpora for name, corpora in about.items() if corpora}
 
 
 def _departures(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
