@@ -111,7 +111,7 @@ def test_what_contradicts_or_has_seen_the_people_stops_before_preparation(run: R
     other = run(command, "lbp-top", "--init", "weights", *out)
     assert "it is a model of stmn-a, and lbp-top cannot begin from it" in other.stderr.replace("\n", " ")
     missing = run(command, "stmn-a", "--init", "nothing", *out)
-    assert "this is not a model" in missing.stderr.replace("\n", " ")
+    assert "there is no such folder" in missing.stderr.replace("\n", " ")
     assert [one.exit_code for one in (sized, seen, other, missing)] == [2, 1, 2, 1]
     assert not Path("nowhere").exists()
 

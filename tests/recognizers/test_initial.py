@@ -276,7 +276,7 @@ def test_methods_that_cannot_begin_from_it_keep_their_own_and_one_must(stmn: Pat
 
 
 def test_a_folder_that_is_no_model_and_one_that_does_not_say_are_refused(stmn: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"nowhere: model\.json is missing, so this is not a model"):
+    with pytest.raises(ModelError, match=r"nowhere: there is no such folder"):
         make_methods(["stmn-a"], {"init": {"weights": str(tmp_path / "nowhere")}})
     older = tmp_path / "older"
     shutil.copytree(stmn, older)

@@ -157,8 +157,11 @@ def describe_model(folder: Path) -> dict[str, Any]:
 def _read_document(folder: Path) -> dict[str, Any]:
     for name in (DOCUMENT, ARRAYS):
         if not (folder / name).is_file():
+            missing = f"{name} is missing, so this is not a model" if folder.is_dir() else "there is no such folder"
             raise ModelError(
-                f"{name} is missing, so this is not a model", where=folder, hint="Make one: dstan train --out MODEL"
+                missing,
+                where=folder,
+                hint="Give a model's folder, or make one: dstan train --out MODEL, or dstan pretrain --out WEIGHTS",
             )
     try:
         document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
