@@ -310,6 +310,20 @@ def test_a_run_notices_other_weights_under_the_same_name(stmn: Path, tmp_path: P
         evaluate(_begin("stmn-a", weights), clips, **how)
 
 
+def test_arrays_of_another_size_than_the_model_learned_are_refused(stmn: Path, both: Path) -> None:
+    larger = [
+        PreparedClip.from_arrays(
+            flow=np.repeat(clip.flow, 2, axis=2), label=clip.label, subject=clip.clip.subject, clip_id=f"{number}"
+        )
+        for number, clip in enumerate(_clips())
+    ]
+    for weights in (stmn, both):
+        with pytest.raises(
+            ConfigError, match=r"clips are 64 x 32 here.*learned clips of 32 x 32.*recipe\.size=\[64,32\]"
+        ):
+            _begin("stmn-a", weights).fit(larger, classes=CLASSES)
+
+
 def test_several_members_begin_from_one_model(stmn: Path) -> None:
     (made,) = make_methods(
         ["stmn-a"],

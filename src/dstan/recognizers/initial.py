@@ -124,6 +124,13 @@ class Initial:
         """What it was learned from."""
         return corpora_of(self.document["state"]["trained"], self.folder)
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of what it learned."""
+        state = self.document["state"]
+        _, _, height, width = (state["streams"][self.prefix] if self.prefix else state)["shape"]
+        return height, width
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the part under its own names."""
         arrays = model_files.read_arrays(self.folder)
@@ -229,13 +236,14 @@ def check_agreement(own: NetworkRecognizer, found: Initial) -> None:
 def _check_same(name: str, ours: object, theirs: object, folder: Path) -> None:
     if ours != theirs:
         raise ConfigError(
-            f"{name} is {_typed(ours)} here, and the model that it begins from was made with {_typed(theirs)}",
+            f"{name} is {typed(ours)} here, and the model that it begins from was made with {typed(theirs)}",
             where=folder,
-            hint=f"Type --set {name}={_typed(theirs)}, or leave it out where --init takes it from the model",
+            hint=f"Type --set {name}={typed(theirs)}, or leave it out where --init takes it from the model",
         )
 
 
-def _typed(value: object) -> str:
+def typed(value: object) -> str:
+    """Return a value as it is typed after ``--set NAME=``."""
     return str(value).lower() if isinstance(value, bool) else str(value).replace(" ", "")
 
 

@@ -16,7 +16,7 @@ from dstan.errors import ConfigError, DstanError
 from dstan.networks.network import Network
 from dstan.recognizers import model_files
 from dstan.recognizers.contract import OnEpoch, Recognizer
-from dstan.recognizers.initial import Initial, InitSettings, OneStageSettings, check_agreement, find_initial
+from dstan.recognizers.initial import Initial, InitSettings, OneStageSettings, check_agreement, find_initial, typed
 from dstan.recognizers.network import NetworkRecognizer, Stage
 from dstan.recognizers.origins import check_unseen
 from dstan.training import InnerChoice, TrainingData, choose_epochs
@@ -106,6 +106,15 @@ class OneStageRecognizer(NetworkRecognizer):
         if self._begun is None:
             return
         found, arrays = self._begun
+        sides = (self.shape or ())[2:]
+        if sides != found.sides:
+            ours, theirs = (" x ".join(map(str, size)) for size in (sides, found.sides))
+            raise ConfigError(
+                f"clips are {ours} here, and the model that it begins from learned clips of {theirs}",
+                where=found.folder,
+                hint=f"Take clips of {theirs}, or teach clips of this size: dstan pretrain {self.name} "
+                f"--set recipe.size={typed(list(sides))}",
+            )
         state, with_head = network.state_dict(), found.classes == self._classes
         taken = {
             name: torch.from_numpy(np.array(arrays[name]))
