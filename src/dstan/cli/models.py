@@ -262,5 +262,5 @@ def _learned_from(recognizer: Recognizer) -> list[str]:
         f"classes: {', '.join(recognizer.classes_)}",
         f"of {checked:,} other drawn clips: UF1 {found['uf1']:.3f}, UAR {found['uar']:.3f}, action units "
         f"{found['units_f1']:.3f} (F1), which says nothing about real faces",
-        "of the settings below those of training, init, fusion and recognition did not count; card.md has the teacher's",
+        "settings of training, init, fusion and recognition did not count for that; card.md has the teacher's",
     ]
