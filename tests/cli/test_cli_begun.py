@@ -68,7 +68,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     data = ["--corpus", "folder", "--root", "data", "--cache", "cache", "--workers", "0", "--device", "cpu"]
 
     def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(app, [*arguments, *data])
+        return CliRunner().invoke(app, [*arguments, *data], env={"COLUMNS": "160"})
 
     return invoke
 

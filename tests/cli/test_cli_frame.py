@@ -53,8 +53,8 @@ def test_help_lists_every_command() -> None:
         (["evaluate", "dstan", "--corpus", "folder", "--root", ".", "--device", "gpu"], 2, ["no device is called"]),
         (["synth", "casme2", "--out", "x", "--size", "big"], 2, ["--size 'big' is not WIDTHxHEIGHT"]),
         (["report", "nowhere"], 1, ["error: nowhere: there is no such run"]),
-        (["predict", "a.mp4", "--model", "nowhere"], 1, ["error: nowhere: model.json is missing"]),
-        (["info", "nowhere"], 1, ["error: nowhere: model.json is missing", "hint: "]),
+        (["predict", "a.mp4", "--model", "nowhere"], 1, ["error: nowhere: there is no such folder"]),
+        (["info", "nowhere"], 1, ["error: nowhere: there is no such folder", "hint: "]),
         (["unheard-of"], 2, ["No such command"]),
     ],
 )
