@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from dstan._random import child_seed
 from dstan.errors import ConfigError
 from dstan.preprocessing.recipe import FITTED, Recipe
-from dstan.synthesis.motion.classes import mixture_of
+from dstan.synthesis.motion.classes import Mixture, mixture_of
 from dstan.synthesis.motion.course import Course, paired
 from dstan.synthesis.motion.estimate import changes, estimated, folds
 from dstan.synthesis.motion.expressions import draw_expressions
@@ -73,7 +73,7 @@ class MotionArtist:
     people: int = 40
 
     def __post_init__(self) -> None:
-        mixture_of(self.task)
+        _ = self.mixture  # a task that cannot be drawn is said before anything is
         if self.recipe.magnification:
             raise ConfigError(
                 "motion is drawn as it is, and the recipe magnifies it",
@@ -90,6 +90,11 @@ class MotionArtist:
                 hint="Leave recipe.flow and recipe.texture as they are; for flow of another estimator that is given as "
                 "arrays, widen teacher.motion.window and teacher.motion.gain",
             )
+
+    @cached_property
+    def mixture(self) -> Mixture:
+        """How the classes of the task show."""
+        return mixture_of(self.task)
 
     @cached_property
     def faces(self) -> Faces:
@@ -125,7 +130,7 @@ class MotionArtist:
 
     def _chunk(self, n: int, generator: Generator, frames: bool) -> DrawnMotion:
         pairs, settings = self.recipe.pairs, self.settings
-        expressions = draw_expressions(n, mixture_of(self.task), settings, generator)
+        expressions = draw_expressions(n, self.mixture, settings, generator)
         crop = Crop.draw(n, self.recipe.shape, settings, generator, torch.device(self.device))
         hidden = Occlusion.draw(crop, settings, generator)
         units = push_units(expressions.sides, settings, generator)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32
 from torch import Generator, Tensor
 
-from dstan.synthesis.motion.pushes import Crop
+from dstan.synthesis.motion.pushes import Crop, turned
 from dstan.synthesis.motion.settings import MotionSettings
 
 SPOTS = 4
@@ -109,8 +109,7 @@ def _among(some: Tensor, which: Tensor, n: int) -> Float32[Tensor, "n h w"]:
 def _spots(crop: Crop, spots: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> Float32[Tensor, "n 2 h w"]:
     """Sum round spots; each is a profile along x times one along y, as a push is."""
     x, y, spread, arrow = (torch.cat(parts, -1) for parts in zip(*spots, strict=True))  # n 1 k, arrow n 2 1 k
-    cos, sin = torch.cos(crop.turn)[:, None, None], torch.sin(crop.turn)[:, None, None]
-    x, y = cos * x - sin * y, sin * x + cos * y
+    x, y = turned(x, y, crop.turn[:, None, None])
     columns = torch.exp(-0.5 * ((crop.x[..., None] - x) / spread).square())
     rows = torch.exp(-0.5 * ((crop.y[..., None] - y) / spread).square())
     tall = (arrow * rows[:, None]).flatten(1, 2)  # n (2 h) k

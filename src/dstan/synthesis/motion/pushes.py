@@ -30,6 +30,12 @@ WRONG_SHIFT, WRONG_WIDTH, WRONG_TURN, WRONG_STRENGTH = 0.1, 1.4, 25.0, 2.0
 inverse."""
 
 
+def turned(x: Tensor, y: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Return places or arrows turned about the origin, clockwise as it is seen, by radians."""
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return cos * x - sin * y, sin * x + cos * y
+
+
 @dataclass(frozen=True)
 class Crop:
     """Where the pixels of an aligned crop lie in face coordinates, one face a clip.
@@ -88,9 +94,7 @@ class Crop:
     @cached_property
     def places(self) -> tuple[Float32[Tensor, "n h w"], Float32[Tensor, "n h w"]]:
         """Places on the average face of every pixel, x and y, the turn undone."""
-        cos, sin = torch.cos(self.turn)[:, None, None], torch.sin(self.turn)[:, None, None]
-        x, y = self.x[:, None, :], self.y[:, :, None]
-        return cos * x + sin * y, cos * y - sin * x
+        return turned(self.x[:, None, :], self.y[:, :, None], -self.turn[:, None, None])
 
 
 @dataclass(frozen=True)
@@ -162,9 +166,8 @@ class Pushes:
         courses = courses.gather(2, kept[:, None].expand(-1, courses.shape[1], -1))
         own = [part.to(crop.x.device) for part in vars(some).values()]
         x, y, width, up, down, dx, dy, left, right = own
-        cos, sin = torch.cos(crop.turn)[:, None], torch.sin(crop.turn)[:, None]
-        x, y = cos * x - sin * y, sin * x + cos * y
-        dx, dy = cos * dx - sin * dy, sin * dx + cos * dy
+        x, y = turned(x, y, crop.turn[:, None])
+        dx, dy = turned(dx, dy, crop.turn[:, None])
         across = crop.x[:, None, :] - x[..., None]
         share = 0.5 + 0.5 * torch.tanh(crop.x / MIDDLE)[:, None]
         strength = right[..., None] + (left - right)[..., None] * share
@@ -208,16 +211,15 @@ def push_units(sides: Float32[Tensor, "n units 2"], settings: MotionSettings, ge
         heights = heights * log_uniform(size, WRONG_WIDTH, wrong)[:, units]
         turn = turn + WRONG_TURN * (2 * torch.rand(size, generator=wrong) - 1)[:, units]
         strengths = strengths * log_uniform(size, WRONG_STRENGTH, wrong)[:, units, None]
-    turn = torch.deg2rad(turn) * mirrored
-    cos, sin = torch.cos(turn), torch.sin(turn)
+    dx, dy = turned(pushes.dx, pushes.dy, torch.deg2rad(turn) * mirrored)
     return Pushes(
         x=pushes.x + mirrored * shift[0],
         y=pushes.y + shift[1],
         width=pushes.width * widths,
         up=pushes.up * heights,
         down=pushes.down * heights,
-        dx=cos * pushes.dx - sin * pushes.dy,
-        dy=sin * pushes.dx + cos * pushes.dy,
+        dx=dx,
+        dy=dy,
         left=strengths[..., 0],
         right=strengths[..., 1],
     )
