@@ -114,11 +114,11 @@ def train_model(
         raise CorpusError("there is not one clip to train on", where=out)
     keep_memory()
     prepared = load_prepared(clips, recognizer.recipe, cache)
-    counter = itertools.count(1)
+    counter, expected = itertools.count(1), recognizer.epochs
 
     def on_epoch(stream: str, record: EpochRecord) -> None:  # numpydoc ignore=GL08
         done = next(counter)  # more than expected where a training was begun again
-        progress("train", done, max(done, recognizer.epochs), f"{stream}, loss {record.loss:.3f}")
+        progress("train", done, max(done, expected), f"{stream}, loss {record.loss:.3f}")
 
     recognizer.fit(prepared, classes=clips.classes, seed=seed, device=device, on_epoch=on_epoch)
     warn_of_restarts(recognizer)
