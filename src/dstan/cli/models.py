@@ -27,10 +27,6 @@ PANEL = "Models"
 TOLD = 0.5
 """From which probability an action unit is shown."""
 Name = TypeVar("Name")
-ModelFolder = Annotated[
-    Path,
-    typer.Option("--model", metavar="MODEL", help="A folder that dstan train or pretrain wrote.", show_default=False),
-]
 
 
 @app.command(rich_help_panel=PANEL)
@@ -135,7 +131,7 @@ def warn_of_restarts(recognizer: Recognizer) -> None:
 @app.command(rich_help_panel=PANEL)
 def predict(
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files or folders of images.")],
-    model: ModelFolder,
+    model: options.Model = None,
     onset: Annotated[int | None, typer.Option(metavar="N", min=0, help="First frame used, from 0.")] = None,
     offset: Annotated[int | None, typer.Option(metavar="N", min=0, help="Last frame used, inclusive.")] = None,
     fps: Annotated[float | None, typer.Option(metavar="F", min=0.001, help="Frame rate of an image folder.")] = None,

@@ -104,6 +104,16 @@ Init = Annotated[
         help="Begin from this fitted model (dstan pretrain) and fine-tune; --set init.NAME=VALUE says how.",
     ),
 ]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="A folder that dstan train or pretrain wrote [default: the model that comes along, which has seen "
+        "synthetic data only].",
+        show_default=False,
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 

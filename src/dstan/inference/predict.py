@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dstan.clips import Clip, PreparedClip
 from dstan.errors import FrameError
+from dstan.inference.shipped import SHIPPED, SYNTHETIC_ONLY, has_seen_drawn_motion_only
 from dstan.video import list_images, video_fps
 
 if TYPE_CHECKING:
@@ -98,13 +99,13 @@ class Model:
         return predict_video(self.recognizer, path, onset=onset, offset=offset, fps=fps)
 
 
-def load_model(folder: str | os.PathLike[str], make: Maker | None = None) -> Model:
+def load_model(folder: str | os.PathLike[str] | None = None, make: Maker | None = None) -> Model:
     """Read a model folder that ``dstan train`` or :func:`~dstan.recognizers.save_model` wrote.
 
     Parameters
     ----------
     folder
-        The model's folder.
+        The model's folder; the model that comes along if None, which has seen synthetic data only.
     make
         Makes a method that is in no registry: its class, or a function whose one argument is the settings.
 
@@ -115,7 +116,7 @@ def load_model(folder: str | os.PathLike[str], make: Maker | None = None) -> Mod
     """
     from dstan.recognizers import load_model as load
 
-    return Model(load(Path(folder), make))
+    return Model(load(SHIPPED if folder is None else Path(folder), make))
 
 
 def predict_video(
@@ -171,7 +172,13 @@ def predict_video(
         attention=_attention(details["attention"], prepared),
         frames=frames,
         seconds=seconds,
-        warnings=(*ignored, *_doubts(frames, seconds), *_disagreement(details), *prepared.done["warnings"]),
+        warnings=(
+            *((SYNTHETIC_ONLY,) if has_seen_drawn_motion_only(recognizer) else ()),
+            *ignored,
+            *_doubts(frames, seconds),
+            *_disagreement(details),
+            *prepared.done["warnings"],
+        ),
         units=details["units"],
     )
 
