@@ -130,6 +130,6 @@ def test_a_vote_against_the_probabilities_is_said_to_be_undecided(
     assert predict_video(fitted, video).warnings == ()
     (details,) = fitted.predict_details([prepare_clip(Clip("any", "one", "clip", video), fitted.recipe)])
     other = next(name for name in fitted.classes_ if name != details["label"])
-    monkeypatch.setattr(fitted, "predict_details", lambda _: [{**details, "label": other}])
+    monkeypatch.setattr(fitted, "details", lambda _: [{**details, "label": other}])
     (warning,) = predict_video(fitted, video).warnings
     assert f"the vote names {other}, but {details['label']} has the highest probability" in warning

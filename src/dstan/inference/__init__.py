@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dstan.inference.predict import Model, Prediction, load_model, predict_video
+from dstan.inference.predict import Look, Model, Prediction, load_model, predict_video
 
-__all__ = ["Model", "Prediction", "load_model", "predict_video"]
+__all__ = ["Look", "Model", "Prediction", "load_model", "predict_video"]

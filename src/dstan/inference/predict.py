@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.clips import Clip, PreparedClip
-from dstan.errors import FrameError
+from dstan.errors import ConfigError, FrameError
 from dstan.inference.shipped import SHIPPED, SYNTHETIC_ONLY, has_seen_drawn_motion_only
 from dstan.video import list_images, video_fps
 
 if TYPE_CHECKING:
     from dstan.recognizers import Maker, Recognizer
+    from dstan.recognizers.contract import StreamName
 
 LONGEST_CLIP = 1.0
 """Seconds; twice the longest micro-expression. What is longer is answered with a warning."""
@@ -36,7 +37,7 @@ class Prediction:
     path
         The video file or image folder.
     label
-        The class.
+        The class; None where the model abstains, for it is less sure than ``min_confidence`` asks for.
     probabilities
         Of every class, in the model's order; they sum to 1.
     attention
@@ -50,16 +51,67 @@ class Prediction:
     units
         The score of each action unit, 0 to 1, by its number: from .5 on it is told. Rare units were weighed up when
         they were taught, so it is no probability. None where the model was not taught them.
+    min_confidence
+        What was asked for, 0 to 1; None where a class is always named.
+
+    Attributes
+    ----------
+    likeliest
+        The class of the highest probability, which ``label`` is in all but rare cases (see ``warnings``).
+    confidence
+        Its probability.
     """
 
     path: Path
-    label: str
+    label: str | None
     probabilities: dict[str, float]
     attention: dict[str, list[tuple[float, float]]]
     frames: int
     seconds: float | None
     warnings: tuple[str, ...] = ()
     units: dict[int, float] | None = None
+    min_confidence: float | None = None
+    likeliest: str = field(init=False)
+    confidence: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        likeliest = max(self.probabilities, key=self.probabilities.__getitem__)
+        object.__setattr__(self, "likeliest", likeliest)
+        object.__setattr__(self, "confidence", self.probabilities[likeliest])
+
+    @property
+    def verdict(self) -> str:
+        """The class in words, or why none is named."""
+        if self.label is not None:
+            return self.label
+        least = self.min_confidence or 0.0
+        digits = next((n for n in (2, 3, 4) if round(self.confidence, n) != round(least, n)), 5)
+        sure = f"undecided: the likeliest, {self.likeliest}, has {decimals(self.confidence, digits)}"
+        below = self.confidence < least
+        return f"{sure}, below {decimals(least, digits)}" if below else f"{sure}, and the vote is for another"
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A prediction and all that it was made from, for drawing.
+
+    Parameters
+    ----------
+    clip
+        Which frames of which video.
+    prepared
+        What the model saw of them.
+    prediction
+        What it says.
+    maps
+        For each stream with spatial attention the (T, h, w) weight, 0 to 1, of each position of each step. A map covers
+        the whole of the prepared arrays, in fewer pixels; its steps are those of ``prepared``.
+    """
+
+    clip: Clip
+    prepared: PreparedClip
+    prediction: Prediction
+    maps: Mapping[StreamName, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -92,11 +144,29 @@ class Model:
         path: str | os.PathLike[str],
         *,
         onset: int | None = None,
+        apex: int | None = None,
         offset: int | None = None,
         fps: float | None = None,
+        min_confidence: float | None = None,
     ) -> Prediction:
         """Name the expression in a video file or image folder; see :func:`predict_video`."""
-        return predict_video(self.recognizer, path, onset=onset, offset=offset, fps=fps)
+        look = self.look(path, onset=onset, apex=apex, offset=offset, fps=fps, min_confidence=min_confidence)
+        return look.prediction
+
+    def look(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        onset: int | None = None,
+        apex: int | None = None,
+        offset: int | None = None,
+        fps: float | None = None,
+        min_confidence: float | None = None,
+    ) -> Look:
+        """Name the expression as :func:`predict_video` does, and keep what it was told by."""
+        check_confidence(min_confidence)
+        clip = _clip(Path(path), onset, apex, offset, fps)
+        return _look(self.recognizer, clip, fps, min_confidence)
 
 
 def load_model(folder: str | os.PathLike[str] | None = None, make: Maker | None = None) -> Model:
@@ -124,8 +194,10 @@ def predict_video(
     path: str | os.PathLike[str],
     *,
     onset: int | None = None,
+    apex: int | None = None,
     offset: int | None = None,
     fps: float | None = None,
+    min_confidence: float | None = None,
 ) -> Prediction:
     """Name the expression in a video file or image folder, taken as one clip.
 
@@ -137,8 +209,12 @@ def predict_video(
         A video file or a folder of images.
     onset, offset
         First and last frame used, counted from 0, inclusive; None for the ends.
+    apex
+        The frame of the strongest expression, where it is known; None: the recipe finds it.
     fps
         Frames per second of an image folder; a video file knows its own.
+    min_confidence
+        From 0 to 1: where even the likeliest class has a lower probability, no class is named. None names one always.
 
     Returns
     -------
@@ -146,28 +222,35 @@ def predict_video(
 
     Raises
     ------
+    ConfigError
+        If ``min_confidence`` is not in [0, 1].
     FrameError
         If there is no such video, or a frame cannot be read.
     AnnotationRangeError
-        If ``onset`` and ``offset`` do not fit the frames.
+        If ``onset``, ``apex`` and ``offset`` do not fit the frames.
     FaceError
         If no face is found.
     NotFittedError
         If the recogniser was never fitted.
     """
+    if not isinstance(model, Model):
+        model = Model(model)
+    return model.predict_video(path, onset=onset, apex=apex, offset=offset, fps=fps, min_confidence=min_confidence)
+
+
+def _look(recognizer: Recognizer, clip: Clip, fps: float | None, min_confidence: float | None) -> Look:
     from dstan.preprocessing.pipeline import prepare_clip
 
-    recognizer = model.recognizer if isinstance(model, Model) else model
-    clip = _clip(Path(path), onset, offset, fps)
     prepared = prepare_clip(clip, recognizer.recipe)
-    (details,) = recognizer.predict_details([prepared])
+    found = recognizer.infer([prepared])
+    (details,) = recognizer.details(found)
     frames = int(prepared.done["frames"])
     rate = clip.fps if clip.files else video_fps(clip.path)
     seconds = frames / rate if rate else None
     ignored = () if fps is None or clip.files else ("a video file knows its own frame rate: --fps is ignored",)
-    return Prediction(
+    prediction = Prediction(
         path=clip.path,
-        label=details["label"],
+        label=_told(details, min_confidence),
         probabilities=details["probabilities"],
         attention=_attention(details["attention"], prepared),
         frames=frames,
@@ -180,14 +263,42 @@ def predict_video(
             *prepared.done["warnings"],
         ),
         units=details["units"],
+        min_confidence=min_confidence,
     )
+    return Look(clip, prepared, prediction, {name: maps[0] for name, maps in found.maps.items() if maps is not None})
 
 
-def _clip(path: Path, onset: int | None, offset: int | None, fps: float | None) -> Clip:
+def check_confidence(least: float | None) -> None:
+    """See that what is asked for is a probability, or nothing.
+
+    Raises
+    ------
+    ConfigError
+        If it is not.
+    """
+    if least is not None and not 0 <= least <= 1:
+        raise ConfigError(f"min_confidence is {least}, not 0 to 1", hint="It is a probability: .6, for example")
+
+
+def decimals(share: float, digits: int = 2) -> str:
+    """Write a share as the field does: .48, and 1.00."""
+    return f"{share:.{digits}f}".removeprefix("0")
+
+
+def _told(details: Mapping[str, Any], least: float | None) -> str | None:
+    """Return the class; None where it is less sure than was asked for, or vote and probabilities disagree."""
+    label, probabilities = str(details["label"]), details["probabilities"]
+    if least is None or probabilities[label] == max(probabilities.values()) >= least:
+        return label
+    return None
+
+
+def _clip(path: Path, onset: int | None, apex: int | None, offset: int | None, fps: float | None) -> Clip:
     if not path.exists():
         raise FrameError("there is no such file or folder", where=path, hint="Give a video file or a folder of images")
     files = list_images(path) if path.is_dir() else ()
-    return Clip("video", "unknown", path.name, path, files, onset=onset, offset=offset, fps=fps if files else None)
+    rate = fps if files else None
+    return Clip("video", "unknown", path.name, path, files, onset=onset, apex=apex, offset=offset, fps=rate)
 
 
 def _doubts(frames: int, seconds: float | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
@@ -66,6 +66,9 @@ class Inference:
     units: Mapping[int, NDArray[np.float64]] | None = None
     """For each action unit its (n,) score, 0 to 1: from .5 on it is told. Rare ones were weighed up when they were
     taught, so it is no probability. None where the method was not taught them."""
+    maps: Mapping[StreamName, Sequence[NDArray[np.float32]] | None] = field(default_factory=dict)
+    """For each stream the (T, h, w) weight, 0 to 1, of each position of each step of each clip; None, or not there, for
+    a stream without spatial attention. A map covers the whole of the arrays that were looked at, in fewer pixels."""
 
 
 class Recognizer(ABC):
@@ -280,7 +283,16 @@ class Recognizer(ABC):
         NotFittedError
             Before :meth:`fit`.
         """
-        found = self.infer(clips)
+        return self.details(self.infer(clips))
+
+    def details(self, found: Inference) -> list[dict[str, Any]]:
+        """Return for each clip what :meth:`predict_details` does, of what is inferred already.
+
+        Parameters
+        ----------
+        found
+            What :meth:`infer` returned.
+        """
         return [
             {
                 "label": self.classes_[winner],

@@ -113,11 +113,12 @@ class DSTAN(Recognizer):
         seen = [part.see(clips) for part in self.parts]
         found = [part.interpret(outputs) for part, outputs in zip(self.parts, seen, strict=True)]
         attention = {stream: weights for one in found for stream, weights in one.attention.items()}
+        maps = {stream: weights for one in found for stream, weights in one.maps.items()}
         if self.settings.fusion.method == "average":
             probabilities = average([one.probabilities for one in found])
-            return Inference(probabilities.argmax(1), probabilities, attention, _mean_units(found))
+            return Inference(probabilities.argmax(1), probabilities, attention, _mean_units(found), maps)
         features = self._joined(seen)
-        return Inference(*self.svm.infer(features), attention, _mean_units(found))
+        return Inference(*self.svm.infer(features), attention, _mean_units(found), maps)
 
     def _check(self, clips: Sequence[PreparedClip]) -> None:
         for part in self.parts:

@@ -61,6 +61,11 @@ class MERTA(PretrainedRecognizer):
     streams: ClassVar[tuple[StreamName, ...]] = ("appearance", "flow")
 
     @property
+    def mapped(self) -> tuple[StreamName, ...]:
+        """Its static attention is of the frames."""
+        return ("appearance",)
+
+    @property
     def mirrored_signs(self) -> tuple[float, ...]:
         """Of grey, u, v, the length of (u, v), and strain."""
         return (1.0, -1.0, 1.0, 1.0, 1.0)

@@ -24,7 +24,7 @@ from dstan.config import setting
 from dstan.errors import NotFittedError, ShapeError, naming
 from dstan.networks.ensemble import Ensemble
 from dstan.networks.network import Network, Output, count_parameters
-from dstan.recognizers.contract import Inference, MethodSettings, OnEpoch, Recognizer, below
+from dstan.recognizers.contract import Inference, MethodSettings, OnEpoch, Recognizer, StreamName, below
 from dstan.recognizers.recognition import RecognitionSettings, member_name, member_seed, seen_with_mirror_image
 from dstan.splits import Person
 from dstan.svm import SVM
@@ -38,7 +38,8 @@ Shape = tuple[int, int, int, int]
 UNIT_NUMBERS = "units.numbers"
 """Among what was learned: which action units the layer tells whose arrays are units.weight and units.bias."""
 Attention = Mapping[str, Sequence[NDArray[np.float32]] | None]
-"""As in :class:`Inference`."""
+Maps = Mapping[StreamName, Sequence[NDArray[np.float32]] | None]
+"""Both as in :class:`Inference`."""
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ class NetworkRecognizer(Recognizer):
         return np.array([output.features[0].numpy() for output in seen], dtype=np.float64)
 
     def interpret(self, seen: Sequence[Output]) -> Inference:
-        """Turn what the network returned into winners, probabilities and attention.
+        """Turn what the network returned into winners, probabilities and attention in time and space.
 
         Where an SVM is the classifier, it answers in place of the last layer.
 
@@ -252,12 +253,22 @@ class NetworkRecognizer(Recognizer):
         weights = [output.temporal[0].numpy() for output in seen if output.temporal is not None] or None
         attention: Attention = dict.fromkeys(self.streams, weights)
         if self.settings.recognition.classifier == "svm":
-            return Inference(*self.svm.infer(self.features(seen)), attention, self._units(seen))
+            return Inference(*self.svm.infer(self.features(seen)), attention, self._units(seen), self._maps(seen))
         probabilities = np.zeros((len(seen), len(self.classes_)))
         present = list(self.present)
         for row, output in zip(probabilities, seen, strict=True):
             row[present] = torch.softmax(output.logits[0, present].double(), dim=0).numpy()
-        return Inference(probabilities.argmax(1), probabilities, attention, self._units(seen))
+        return Inference(probabilities.argmax(1), probabilities, attention, self._units(seen), self._maps(seen))
+
+    @property
+    def mapped(self) -> tuple[StreamName, ...]:
+        """The streams that its spatial attention is of, where it has one."""
+        return self.streams
+
+    def _maps(self, seen: Sequence[Output]) -> Maps:
+        """Return the weight of each position."""
+        maps = [output.spatial[0].numpy() for output in seen if output.spatial is not None] or None
+        return {stream: maps if stream in self.mapped else None for stream in self.streams}
 
     def _units(self, seen: Sequence[Output]) -> dict[int, NDArray[np.float64]] | None:
         """Return the score of each action unit, where a teacher taught them."""
