@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dstan._version import __version__
-from dstan.clips import Clip
 from dstan.evaluation.inputs import noted_of
 from dstan.evaluation.own_code import code_of
 from dstan.evaluation.standing import Standing
 from dstan.evaluation.zero_shot import digest_of_model
-from dstan.recognizers.origins import corpora_of
+from dstan.recognizers.origins import corpora_of, drawn_clips
 
 if TYPE_CHECKING:
     from dstan.evaluation.plan import Plan
     from dstan.recognizers import Recognizer
 
 FORMAT = 1
-TWIN = ("truth", "twin.json")
-"""What synthesis writes into a twin's folder: faces below it are drawn."""
 _LIBRARIES = (
     "torch",
     "numpy",
@@ -64,7 +61,7 @@ def describe(
         "versions": _versions(),
         "machine": _machine(),
         "corpus": ", ".join(sorted({clip.corpus for clip in clips})),
-        "synthetic": any(folder.joinpath(*TWIN).is_file() for folder in _folders(clips)),
+        "synthetic": any(drawn_clips(clips)),
         "task": clips.task,
         "classes": list(clips.classes),
         "protocol": plan.protocol,
@@ -87,11 +84,6 @@ def describe(
         },
         "components": {name: _method(recognizer) for name, recognizer in components.items()},
     }
-
-
-def _folders(clips: Iterable[Clip]) -> set[Path]:
-    """Return every folder above the frames; those of clips built from arrays are nowhere."""
-    return {folder for clip in clips if clip.path != Path() for folder in clip.path.absolute().parents}
 
 
 def _method(recognizer: Recognizer, is_zero_shot: bool = False) -> dict[str, Any]:

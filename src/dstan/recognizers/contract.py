@@ -21,6 +21,7 @@ from dstan.clips import PreparedClip
 from dstan.config import Settings, setting
 from dstan.errors import DstanError, NotFittedError, ShapeError
 from dstan.preprocessing.recipe import Recipe
+from dstan.recognizers.origins import drawn_clips
 from dstan.training import EpochRecord
 
 StreamName: TypeAlias = Literal["appearance", "flow"]
@@ -154,6 +155,16 @@ class Recognizer(ABC):
         """
         return tuple(sorted({corpus for part in self.components() for corpus in part.begun_from()}))
 
+    def begun_from_drawn(self) -> bool:
+        """Tell whether the weights that a fit begins with have seen nothing but what was drawn; so where it has none.
+
+        Raises
+        ------
+        ModelError
+            If the weights are not there.
+        """
+        return all(part.begun_from_drawn() for part in self.components())
+
     def memory(self, clip: PreparedClip, n: int, device: str) -> int:
         """Estimate the bytes of a device's memory that :meth:`fit` takes; 0 where it does not use the device.
 
@@ -236,6 +247,8 @@ class Recognizer(ABC):
             "seed": seed,
             "device": device,
         }
+        if all(drawn_clips(clip.clip for clip in clips)) and self.begun_from_drawn():
+            self.trained_["synthetic"] = True
         return self
 
     def predict(self, clips: Sequence[PreparedClip]) -> list[str]:

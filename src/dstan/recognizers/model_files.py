@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ CARD, CURVES = "card.md", "curves"
 """What may lie beside a model and is about that very model: a card, and its figure without the ending."""
 
 
-def save_model(recognizer: Recognizer, folder: Path) -> None:
+def save_model(recognizer: Recognizer, folder: Path, about: Mapping[str, Any] | None = None) -> None:
     """Write a fitted recogniser.
 
     Parameters
@@ -35,7 +35,9 @@ def save_model(recognizer: Recognizer, folder: Path) -> None:
     recognizer
         What was fitted.
     folder
-        Made where it is not there; a model in it is replaced.
+        Made where it is not there; a model in it is replaced, and its card removed before anything else.
+    about
+        What else a card is to say, as JSON can: the data, the scores (:mod:`dstan.reports.card`).
 
     Raises
     ------
@@ -45,6 +47,8 @@ def save_model(recognizer: Recognizer, folder: Path) -> None:
     from safetensors.numpy import save_file
 
     arrays, state = recognizer.state()
+    for name in (CARD, f"{CURVES}.png", f"{CURVES}.svg"):  # a model may lack a card, but never has another's
+        (folder / name).unlink(missing_ok=True)
     with _atomic.replacing(folder / ARRAYS) as temporary:
         save_file({name: np.asarray(value, order="C") for name, value in arrays.items()}, temporary)
     document = {
@@ -56,10 +60,9 @@ def save_model(recognizer: Recognizer, folder: Path) -> None:
         "made_by": {"dstan": __version__, "torch": torch.__version__, "numpy": np.__version__},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "state": state,
+        **({"about": dict(about)} if about else {}),
     }
     _atomic.write_json(folder / DOCUMENT, document)
-    for name in (CARD, f"{CURVES}.png", f"{CURVES}.svg"):  # of the model that was there before
-        (folder / name).unlink(missing_ok=True)
 
 
 def load_model(folder: Path, make: Callable[[str, dict[str, Any]], Recognizer]) -> Recognizer:

@@ -18,7 +18,7 @@ from dstan.recognizers import model_files
 from dstan.recognizers.contract import OnEpoch, Recognizer
 from dstan.recognizers.initial import Initial, InitSettings, OneStageSettings, check_agreement, find_initial, typed
 from dstan.recognizers.network import NetworkRecognizer, Stage
-from dstan.recognizers.origins import check_unseen
+from dstan.recognizers.origins import check_unseen, is_synthetic
 from dstan.training import InnerChoice, TrainingData, choose_epochs
 
 HEAD = "head."
@@ -84,6 +84,11 @@ class OneStageRecognizer(NetworkRecognizer):
         """Return the corpora that the model was learned from which it begins with."""
         found = self.initial()
         return found.corpora if found else ()
+
+    def begun_from_drawn(self) -> bool:
+        """Tell whether the model that it begins with has seen nothing but what was drawn."""
+        found = self.initial()
+        return found is None or is_synthetic(found.document["state"]["trained"])
 
     @property
     def epochs(self) -> int:

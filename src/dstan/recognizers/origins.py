@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from dstan.clips import Clip
 from dstan.corpora import CORPORA
 from dstan.errors import ModelError
 
 DRAWN = "drawn"
 """The corpus of models that learned drawn motion."""
+TWIN = ("truth", "twin.json")
+"""What synthesis writes into a twin's folder: faces below it are drawn."""
+
+
+def is_synthetic(trained: Mapping[str, Any]) -> bool:
+    """Tell whether a model has seen drawn motion and drawn faces, and nothing else, its ancestors included.
+
+    Parameters
+    ----------
+    trained
+        ``trained_`` of the recogniser; of a model of an older dstan, which does not note twins, only drawn motion is
+        known.
+    """
+    return trained.get("corpora") == [DRAWN] or bool(trained.get("synthetic"))
+
+
+def drawn_clips(clips: Iterable[Clip]) -> list[bool]:
+    """Tell of each clip whether it is of a synthetic twin; one that was built from arrays is not known to be.
+
+    Parameters
+    ----------
+    clips
+        Of any corpora.
+    """
+    known: dict[Path, bool] = {}
+
+    def is_twin(folder: Path) -> bool:
+        if folder not in known:
+            known[folder] = folder.joinpath(*TWIN).is_file()
+        return known[folder]
+
+    return [clip.path != Path() and any(map(is_twin, clip.path.absolute().parents)) for clip in clips]
 
 
 def corpora_of(trained: Mapping[str, Any], where: object) -> tuple[str, ...]:
