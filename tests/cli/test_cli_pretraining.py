@@ -122,7 +122,7 @@ def _prediction(units: dict[int, float] | None) -> Prediction:
 def test_likely_action_units_are_shown_the_likeliest_first(
     units: dict[int, float] | None, line: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from dstan.cli.models import show_prediction
+    from dstan.cli.prediction import show_prediction
 
     show_prediction(_prediction(units))
     said = capsys.readouterr().out

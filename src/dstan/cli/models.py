@@ -1,32 +1,26 @@
-"""Commands about trained models: train, predict, info."""
+"""Commands about trained models: train, info."""
 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dstan._progress import Progress, silent
 from dstan.cli import options, output
 from dstan.cli.preparation import show_skipped
-from dstan.errors import CorpusError, DstanError, ModelError
+from dstan.errors import CorpusError, ModelError
 
 if TYPE_CHECKING:
     from dstan.clips import ClipSet
-    from dstan.inference import Prediction
     from dstan.preprocessing.cache import Cache
     from dstan.recognizers import Recognizer
     from dstan.training import EpochRecord
 
 app = typer.Typer()
 PANEL = "Models"
-TOLD = 0.5
-"""From which probability an action unit is shown."""
-Name = TypeVar("Name")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -126,75 +120,6 @@ def warn_of_restarts(recognizer: Recognizer) -> None:
     for stream, found in recognizer.dynamics_.items():
         if (again := found["restart"]) is not None:
             output.warn(f"{stream}: {again['reason']}; begun again with a learning rate of {again['retried_with']:g}")
-
-
-@app.command(rich_help_panel=PANEL)
-def predict(
-    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files or folders of images.")],
-    model: options.Model = None,
-    onset: Annotated[int | None, typer.Option(metavar="N", min=0, help="First frame used, from 0.")] = None,
-    offset: Annotated[int | None, typer.Option(metavar="N", min=0, help="Last frame used, inclusive.")] = None,
-    fps: Annotated[float | None, typer.Option(metavar="F", min=0.001, help="Frame rate of an image folder.")] = None,
-    as_json: options.Json = False,
-) -> None:
-    """Name the expression in each video, with probabilities and where in time the model looked.
-
-    A video is taken as one clip, so it should hold one expression and little else. One that cannot be used is named
-    and does not lose the others; the exit code is then 1.
-
-    Example: `dstan predict face.mp4 --model model --onset 12 --offset 40`
-    """
-    from dstan.inference import load_model
-
-    loaded = load_model(model)
-    predictions: list[Prediction] = []
-    failed: list[tuple[Path, DstanError]] = []
-    with output.progress_bars() as progress:
-        for number, video in enumerate(videos, start=1):
-            try:
-                predictions.append(loaded.predict_video(video, onset=onset, offset=offset, fps=fps))
-            except DstanError as error:
-                failed.append((video, error))
-            progress("predict", number, len(videos), video.name)
-    if as_json:
-        errors = [{"path": path, "error": str(reason)} for path, reason in failed]
-        output.document({"model": model, "predictions": predictions, "failed": errors})
-    else:
-        for prediction in predictions:
-            show_prediction(prediction)
-    for _, reason in failed:
-        output.show_error(reason)
-    raise typer.Exit(1 if failed else 0)
-
-
-def show_prediction(prediction: Prediction) -> None:
-    """Print the label, a bar for every class, the action units told, and the attention over time."""
-    seconds = "" if prediction.seconds is None else f", {prediction.seconds:.2f} s"
-    output.say(f"{prediction.path}: {prediction.label}", "bold")
-    output.say(f"{prediction.frames} frames{seconds}", "dim")
-    width = max(map(len, prediction.probabilities))
-    for name, share in _by_share(prediction.probabilities):
-        output.say(f"  {name:<{width}}  {output.bar(share)}  {share:.2f}", "green" if name == prediction.label else "")
-    if prediction.units is not None:
-        told = [f"AU{unit} {_decimals(share)}" for unit, share in _by_share(prediction.units) if share >= TOLD]
-        output.say(f"  action units  {', '.join(told) or 'none'} (taught by drawn motion)")
-    for stream, steps in prediction.attention.items():
-        if len(steps) < 2:  # nothing to choose among
-            continue
-        line = output.sparkline([weight for _, weight in steps])
-        peak = max(steps, key=lambda step: step[1])[0]
-        when = "" if math.isnan(peak) else f"  {steps[0][0]:.2f} to {steps[-1][0]:.2f} s, most at {peak:.2f} s"
-        output.say(f"  attention to {stream:<10}  {line}{when}")
-    for warning in prediction.warnings:
-        output.warn(f"{prediction.path}: {warning}")
-
-
-def _by_share(shares: Mapping[Name, float]) -> list[tuple[Name, float]]:
-    return sorted(shares.items(), key=lambda item: -item[1])
-
-
-def _decimals(share: float) -> str:
-    return f"{share:.2f}".removeprefix("0")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -114,6 +114,18 @@ Model = Annotated[
         show_default=False,
     ),
 ]
+MinConfidence = Annotated[
+    float | None,
+    typer.Option(
+        "--min-confidence",
+        metavar="P",
+        min=0,
+        max=1,
+        help="Name no class, but say undecided, where even the likeliest has a lower probability, 0 to 1. How far "
+        "probabilities can be trusted: docs/evaluation.md.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 

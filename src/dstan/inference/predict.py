@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dstan.recognizers import Maker, Recognizer
     from dstan.recognizers.contract import StreamName
 
+TOLD = 0.5
+"""From which score on an action unit is told."""
 LONGEST_CLIP = 1.0
 """Seconds; twice the longest micro-expression. What is longer is answered with a warning."""
 
@@ -78,6 +80,12 @@ class Prediction:
         likeliest = max(self.probabilities, key=self.probabilities.__getitem__)
         object.__setattr__(self, "likeliest", likeliest)
         object.__setattr__(self, "confidence", self.probabilities[likeliest])
+
+    @property
+    def units_told(self) -> list[tuple[int, float]]:
+        """The action units that are told and their scores, the likeliest first."""
+        told = [(unit, score) for unit, score in (self.units or {}).items() if score >= TOLD]
+        return sorted(told, key=lambda item: -item[1])
 
     @property
     def verdict(self) -> str:
@@ -207,10 +215,9 @@ def predict_video(
         A fitted recogniser, or what :func:`load_model` returned.
     path
         A video file or a folder of images.
-    onset, offset
-        First and last frame used, counted from 0, inclusive; None for the ends.
-    apex
-        The frame of the strongest expression, where it is known; None: the recipe finds it.
+    onset, apex, offset
+        First frame used, that of the strongest expression, and last frame used, counted from 0. None for the ends of
+        the video, and for an apex that the recipe is to find.
     fps
         Frames per second of an image folder; a video file knows its own.
     min_confidence
