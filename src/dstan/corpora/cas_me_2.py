@@ -183,6 +183,8 @@ CAS_ME_2 = Corpus(
     clips=57,
     subjects=14,
     fps=30.0,
+    filmed="22 people with a mean age of 22.59 years, in a laboratory in China, watching emotional films and told to "
+    "keep a neutral face",
     size=(640, 480),
     layout="""\
 CAS(ME)2/

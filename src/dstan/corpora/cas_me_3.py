@@ -119,6 +119,7 @@ CAS_ME_3_A = Corpus(
     clips=860,
     subjects=94,
     fps=30.0,
+    filmed="100 people, in a laboratory in China, watching emotional films and told to keep a neutral face",
     size=(1280, 720),
     layout="""\
 CAS(ME)3/
@@ -153,6 +154,7 @@ CAS_ME_3_C = Corpus(
     survey=survey_by(_PartC),
     clips=165,
     fps=30.0,
+    filmed="31 people, in a laboratory in China, questioned about a mock crime",
     size=(1280, 720),
     layout="""\
 CAS(ME)3/

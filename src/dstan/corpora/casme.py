@@ -50,6 +50,8 @@ CASME = Corpus(
     clips=189,
     subjects=19,
     fps=60.0,
+    filmed="35 people with a mean age of 22.03 years, in a laboratory in China, watching emotional films and told to "
+    "keep a neutral face",
     layout="""\
 CASME/
   CASME-coded-20190721.xls                 189 rows

@@ -72,6 +72,8 @@ CASME2 = Corpus(
     clips=255,
     subjects=26,
     fps=200.0,
+    filmed="35 people with a mean age of 22.03 years, in a laboratory in China with steady light, watching emotional "
+    "films and told to keep a neutral face or to suppress what shows",
     size=(640, 480),
     layout="""\
 CASME2/

@@ -152,6 +152,9 @@ class Corpus:
     people
         Corpora that film the same people have the same word here; "" where nobody else does. They are never split
         together, for a person could then be on both sides.
+    filmed
+        Who was filmed and how, as its paper says; "" where that is not known here. More people are filmed than show
+        a micro-expression.
     """
 
     name: str
@@ -168,3 +171,4 @@ class Corpus:
     layout: str = ""
     quirks: tuple[str, ...] = ()
     people: str = ""
+    filmed: str = ""

@@ -126,6 +126,7 @@ MMEW = Corpus(
     clips=300,
     subjects=30,
     fps=90.0,
+    filmed="36 people with a mean age of 22.35 years, in a laboratory in China, watching emotional films",
     layout="""\
 MMEW_Final/
   MMEW_Micro_Exp.xlsx                                  300 rows

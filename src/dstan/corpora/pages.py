@@ -21,6 +21,7 @@ def page(corpus: Corpus) -> str:
     sections = [
         f"{_MADE}\n# {corpus.title} (`{corpus.name}`)",
         _numbers(corpus),
+        f"**Filmed**, as its paper says: {corpus.filmed}." if corpus.filmed else "",
         f"**To cite.** {corpus.citation}." if corpus.citation else "",
         _access(corpus),
         f"## On disk\n```\n{corpus.layout}\n```",

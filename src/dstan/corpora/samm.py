@@ -70,6 +70,8 @@ SAMM = Corpus(
     clips=159,
     subjects=29,
     fps=200.0,
+    filmed="32 people of 13 ethnicities with a mean age of 33.24 years, in a laboratory in the United Kingdom, "
+    "watching films chosen for each person",
     size=(960, 650),
     layout="""\
 SAMM/

@@ -20,6 +20,10 @@ from dstan.errors import ClipError, ConfigError
 
 PEOPLE = "smic"
 """SMIC and SMIC-E film the same people."""
+FILMED = (
+    "20 people of three ethnicities, in a laboratory in Finland, watching emotional films and told to hide what they "
+    "felt; 16 of them showed micro-expressions"
+)
 LICENCE = "For research, by an agreement with the University of Oulu that a group's leader signs"
 ACCESS = "https://www.oulu.fi/cmvs/node/41319"
 EMOTIONS = {"ne": "negative", "po": "positive", "sur": "surprise"}
@@ -184,6 +188,7 @@ SMIC/
             "People and clips may be written with a zero (s03) or without (s3); both are s3.",
         ),
         people=PEOPLE,
+        filmed=FILMED,
     )
 
 

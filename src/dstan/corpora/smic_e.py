@@ -10,7 +10,7 @@ from pathlib import Path
 from dstan.clips import Clip
 from dstan.corpora.corpus import Corpus, Survey
 from dstan.corpora.reading import Columns, Entry, TableReader
-from dstan.corpora.smic import ACCESS, LICENCE, PEOPLE, tell_name, unpadded
+from dstan.corpora.smic import ACCESS, FILMED, LICENCE, PEOPLE, tell_name, unpadded
 from dstan.corpora.tables import Row, Table, whole_number
 from dstan.corpora.trees import Shape, Tree
 
@@ -138,4 +138,5 @@ SMIC-E_raw image/
         "The folder of a person has a zero (s03), that of a video has none (s3_ne_01); either is found.",
     ),
     people=PEOPLE,
+    filmed=FILMED,
 )
