@@ -93,12 +93,22 @@ def draw_timeline(
     rng = np.random.default_rng(seed)
     events: list[Phases] = []
     for kind in kinds:
-        lasts = rng.uniform(*kind.lasts)
-        rise = min(rng.uniform(*kind.to_apex), 0.6 * lasts)
+        rise, lasts = draw_lengths(rng, kind)
         onset = events[-1].offset + 1 + _pause(rng, between, fps) if events else _pause(rng, before, fps)
-        apex = onset + max(round(rise * fps), 1)
-        events.append(Phases(onset, apex, max(onset + round(lasts * fps), apex + 1)))
+        events.append(phases_at(onset, rise, lasts, fps))
     return Timeline(tuple(events), events[-1].offset + 1 + _pause(rng, after, fps))
+
+
+def draw_lengths(rng: np.random.Generator, kind: Kind) -> tuple[float, float]:
+    """Draw how long an expression takes from onset to apex and from onset to offset, seconds."""
+    lasts = rng.uniform(*kind.lasts)
+    return min(rng.uniform(*kind.to_apex), 0.6 * lasts), lasts
+
+
+def phases_at(onset: int, rise: float, lasts: float, fps: float) -> Phases:
+    """Return the frames of an expression that begins at ``onset`` and takes these seconds to its apex and in all."""
+    apex = onset + max(round(rise * fps), 1)
+    return Phases(onset, apex, max(onset + round(lasts * fps), apex + 1))
 
 
 def _pause(rng: np.random.Generator, seconds: tuple[float, float], fps: float) -> int:
@@ -186,14 +196,15 @@ def _course(rng: np.random.Generator, phases: Phases, seconds: NDArray[np.float6
     frames = np.arange(len(seconds))
     rest = float(rng.choice([0.0, 0.0, rng.uniform(0.05, 0.3)]))
     sharp = rng.uniform(0.8, 1.3)
-    up = _ease(np.clip((frames - phases.onset) / (phases.apex - phases.onset), 0, 1)) ** sharp
-    fallen = _ease(np.clip((frames - phases.apex) / (phases.offset - phases.apex), 0, 1))
+    up = ease(np.clip((frames - phases.onset) / (phases.apex - phases.onset), 0, 1)) ** sharp
+    fallen = ease(np.clip((frames - phases.apex) / (phases.offset - phases.apex), 0, 1))
     past = seconds - phases.offset / fps
-    gone = _ease(np.clip((past - FADE[0]) / (FADE[1] - FADE[0]), 0, 1))
+    gone = ease(np.clip((past - FADE[0]) / (FADE[1] - FADE[0]), 0, 1))
     return np.where(frames <= phases.apex, up, (1 - rest) * (1 - fallen) + rest * (1 - gone))
 
 
-def _ease(t: NDArray[np.float64]) -> NDArray[np.float64]:
+def ease(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Go from 0 to 1 with minimum jerk, for ``t`` from 0 to 1."""
     return t**3 * (10 - 15 * t + 6 * t * t)
 
 
@@ -218,12 +229,12 @@ def _gaze(rng: np.random.Generator, seconds: NDArray[np.float64]) -> NDArray[np.
         if rng.uniform() < GLANCES:
             moment = rng.uniform(begin, end)
             aside = home + rng.normal(size=2) * (0.035, 0.012)
-            path[:, :2] += (aside - look) * _ease(np.clip((seconds[:, None] - moment) / 0.03, 0, 1))
+            path[:, :2] += (aside - look) * ease(np.clip((seconds[:, None] - moment) / 0.03, 0, 1))
             look = aside
         if rng.uniform() < BLINKS:
             moment, half = rng.uniform(begin - 0.05, end), rng.uniform(0.06, 0.11)
             shut = np.clip(1 - np.abs(seconds - moment - half) / half, 0, 1)
-            path[:, 2] = np.minimum(path[:, 2], 1 - rng.uniform(0.8, 1.0) * np.clip(1.3 * _ease(shut), 0, 1))
+            path[:, 2] = np.minimum(path[:, 2], 1 - rng.uniform(0.8, 1.0) * np.clip(1.3 * ease(shut), 0, 1))
     return path.astype(np.float32)
 
 
