@@ -1,20 +1,21 @@
 # make demo   the main job on synthetic faces        make check        linters, types, floors, docstrings, build
 # make test   the tests                              make constraints  refresh constraints.txt from the environment
 # make docs   the pages about corpora                make venv         only the environment (.venv)
-# make clean  remove what make made
+# make clean  remove what make made                  make model        teach the model that comes along anew (docs/shipped-model.md)
 
 VENV  ?= .venv
 BIN   := $(VENV)/bin
 TESTS ?= -m "not browser"
 JOBS  ?= 2
 EVERYTHING := .[test,dev]
+MODEL := src/dstan/inference/synthetic_model
 
 # The first interpreter that runs and is 3.11 or 3.12: mediapipe's last usable release has no build for 3.13.
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 
-.PHONY: venv demo test check docs constraints clean
+.PHONY: venv demo test check docs model constraints clean
 .DELETE_ON_ERROR:
 
 venv: $(VENV)/.installed
@@ -31,10 +32,16 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/numpydoc lint $$(find src -name '*.py')
+	rm -rf $(VENV)/dist
 	$(BIN)/python -m build --outdir $(VENV)/dist .
+	$(BIN)/python -m zipfile --list $(VENV)/dist/*.whl | grep -q synthetic_model/model.safetensors
 
 docs: venv
 	$(BIN)/python -m dstan.corpora.pages docs/corpora
+
+model: venv
+	$(BIN)/dstan pretrain dstan --task megc2019-3 --config configs/synthetic-model.toml --device cpu --out $(MODEL)
+	rm $(MODEL)/curves.svg
 
 constraints: $(VENV)/.installed-dev
 	{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude setuptools \
