@@ -3,6 +3,7 @@
 Every frame comes with its true time: video files are read by their own timestamps, also where the rate varies.
 """
 
+from dstan.video.clock import clock
 from dstan.video.files import VideoInfo, is_video, video_duration, video_fps, video_info, write_video
 from dstan.video.frame import Frame
 from dstan.video.frames import check_range, frame_count, read_clip, read_frames
@@ -13,6 +14,7 @@ __all__ = [
     "Frame",
     "VideoInfo",
     "check_range",
+    "clock",
     "frame_count",
     "is_video",
     "list_images",

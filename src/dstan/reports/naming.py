@@ -1,0 +1,81 @@
+"""What an event is called and what is said of it, alike in every file, picture and table."""
+
+from __future__ import annotations
+
+from dstan.inference.spotting import Event, Spotting
+
+UNDECIDED, UNNAMED = "undecided", "micro-expression"
+"""What an event is called where the model abstained, and where no model was asked."""
+TOLD = 0.5
+"""Score from which on an action unit is told."""
+
+
+def name_of(event: Event) -> str:
+    """Return the class of an event, or the word for having none.
+
+    Parameters
+    ----------
+    event
+        The event.
+    """
+    if event.prediction is None:
+        return UNNAMED
+    return event.prediction.label or UNDECIDED
+
+
+def probability_of(event: Event) -> float | None:
+    """Return the probability of the class that an event was given; None where it has none.
+
+    Parameters
+    ----------
+    event
+        The event.
+    """
+    if event.prediction is None or event.prediction.label is None:
+        return None
+    return event.prediction.probabilities[event.prediction.label]
+
+
+def action_units(event: Event) -> str:
+    """Return the action units that are told, the surest first, as ``AU4 0.93, AU7 0.61``.
+
+    Parameters
+    ----------
+    event
+        The event.
+    """
+    scores = {} if event.prediction is None else event.prediction.units or {}
+    told = sorted((-score, unit) for unit, score in scores.items() if score >= TOLD)
+    return ", ".join(f"AU{unit} {-score:.2f}" for score, unit in told)
+
+
+def regions(event: Event) -> str:
+    """Return the regions that moved, as ``left brow 1.9, mouth 0.8`` (per cent of the distance between the eyes).
+
+    Parameters
+    ----------
+    event
+        The event.
+    """
+    return ", ".join(f"{name} {moved:.1f}" for name, moved in event.regions.items())
+
+
+def warnings_of(spotting: Spotting) -> tuple[str, ...]:
+    """Return what to know before believing it, each once: of the video, then of some events, which are numbered.
+
+    Parameters
+    ----------
+    spotting
+        What was found.
+    """
+    of: dict[str, list[int]] = {warning: [] for warning in spotting.warnings}
+    named = [(number, event.prediction) for number, event in enumerate(spotting.events, 1) if event.prediction]
+    for number, prediction in named:
+        for warning in prediction.warnings:
+            of.setdefault(warning, []).append(number)
+    everywhere = {*spotting.warnings, *(warning for warning, events in of.items() if len(events) == len(named))}
+    return tuple(warning if warning in everywhere else f"{_events(of[warning])}: {warning}" for warning in of)
+
+
+def _events(numbers: list[int]) -> str:
+    return f"event{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
