@@ -51,8 +51,10 @@ def test_one_command_teaches_and_says_what_to_do_next() -> None:
 def test_the_card_says_what_it_is() -> None:
     _pretrain("dstan", "--out", "taught", small=(*SMALL, *NARROW))
     card = Path("taught/card.md").read_text()
-    assert card.startswith("# dstan, taught drawn motion\n\n**It has seen no real face.** It learned from 80 clips")
-    assert "negative, positive, surprise (task megc2019-3)" in card
+    assert "# dstan, taught drawn motion\n\n**It has seen no real face.** It learned from 80 clips" in card
+    assert "| task | megc2019-3 |\n| classes | negative, positive, surprise |" in card
+    assert "**Not evaluated on real faces.**" in card
+    assert "Article 5(1)(f)" in card
     assert "crops of 32 x 32; 3 frames, as differences from the first; flow as farneback finds it" in card
     assert "| AU12 | lip corner puller | " in card
     assert "| head_shift | 0.3 | " in card
