@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def test_the_eyes_are_open_outside_of_blinks() -> None:
 
 def test_what_is_not_wanted_is_left_out() -> None:
     session = draw_session(0, 20, 30, SMALL, NOTHING)
-    assert session.truth.events == () and session.truth.distractors == ()
+    assert session.truth.events == ()
+    assert session.truth.distractors == ()
     assert session.motion.intensity.size == 0
     assert draw_session(0, 20, 30, SMALL, {**NOTHING, "talking": 6}).truth.distractors[0].kind == "talking"
 
@@ -111,3 +113,19 @@ def test_a_session_is_written_as_a_video_and_its_truth(tmp_path: Path) -> None:
     drawn = next(session.frames())
     read = next(iter(read_frames(tmp_path / "a.mp4", colour=True))).pixels
     assert np.abs(read.astype(float) - drawn).mean() < 6
+
+
+def test_the_mouth_is_dark_inside_while_someone_talks_and_only_then() -> None:
+    session = draw_session(1, 30, 30, (240, 320), {**NOTHING, "talking": 4})
+    mouth = session.motion.mouth
+    assert mouth is not None
+    talking = np.zeros(len(session), bool)
+    for one in session.truth.distractors:
+        talking[one.first : one.last + 1] = True
+    assert mouth[talking].max() > 0.5
+    assert not mouth[~talking].any()
+    at = int(np.argmax(mouth))
+    still = replace(session, motion=replace(session.motion, mouth=None))
+    wide, shut = (next(islice(one.frames(), at, None)).astype(int) for one in (session, still))
+    assert (wide - shut).min() < -40
+    assert np.mean(wide != shut) < 0.02

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dstan.preprocessing._opencv import opencv
 from dstan.synthesis.eyes import EyePainter, Gaze
 from dstan.synthesis.identity import draw_identity
+from dstan.synthesis.mouth import MouthPainter
 from dstan.synthesis.portrait import Portrait, average_coordinates, draw_portrait
 from dstan.synthesis.sensor import Sensor
 from dstan.synthesis.timeline import Motion
@@ -55,5 +56,15 @@ class Performance:
             before, gaze = gaze, Gaze(*(float(value) for value in self.motion.gaze[index]))
             face = face if gaze == before else painter.draw(gaze)
             maps, shade = self.warp.maps(self.motion.at(index), self.motion.head[index])
-            drawn = cv2.remap(face, maps, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+            drawn = cv2.remap(
+                self._speaking(face, index), maps, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE
+            )
             yield self.sensor.record(np.asarray(drawn), shade, float(self.motion.light[index]))
+
+    def _speaking(self, face: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+        opening = 0.0 if self.motion.mouth is None else float(self.motion.mouth[index])
+        return self._mouth.paint(face, opening) if opening > 0 else face
+
+    @cached_property
+    def _mouth(self) -> MouthPainter:
+        return MouthPainter(self.portrait)

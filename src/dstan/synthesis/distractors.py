@@ -30,6 +30,8 @@ MOUTHS: Sequence[tuple[float, Mapping[int, float]]] = (
     (0.1, {24: 1.6, 17: 1.5}),
 )
 """Shapes of the mouth in a syllable: how far open, and AUs in pixels of the 224 x 224 crop."""
+WIDE = 4.5
+"""The jaw's drop with which the mouth stands wide open, in pixels of the 224 x 224 crop."""
 LID_FOLLOWS = 4.0
 """How much the lids open or shut as the eyes look up or down, per face unit."""
 BRIGHTNESS = (0.88, 1.08)
@@ -174,11 +176,13 @@ def _talk(motion: Motion, rng: np.random.Generator, times: Times, spans: Sequenc
         between = 0.25 * _there_and_back(times, span.begin, 0.15, span.end - span.begin - 0.3, 0.15)
         _raise(courses, 26, jaw * between)
         for begin, end in pairwise(ends):
-            pulse = np.sin(np.pi * np.clip((times - begin) / (end - begin), 0, 1)) ** 2 * rng.uniform(0.4, 1.0)
+            turn = 2 * np.pi * np.clip((times - begin) / (end - begin), 0, 1)
+            pulse = rng.uniform(0.4, 1.0) * (1 - np.cos(turn)) / 2
             wide, shape = MOUTHS[int(rng.integers(len(MOUTHS)))]
             for number, size in {26: jaw * wide, 25: lips * wide, **shape}.items():
                 _raise(courses, number, size * pulse)
-    return _with_units(motion, courses)
+    open_wide = courses.get(26, np.zeros(len(times))) / WIDE
+    return replace(_with_units(motion, courses), mouth=np.clip(open_wide, 0, 1).astype(np.float32))
 
 
 def _syllables(rng: np.random.Generator, span: Span) -> Times:

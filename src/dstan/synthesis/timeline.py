@@ -136,6 +136,8 @@ class Motion:
         (frames, 3): shift of the irises right and down in face units, opening of the lids.
     light
         (frames,) factor of brightness.
+    mouth
+        (frames,) how far the mouth stands open, 0 to 1; None where it never does.
     """
 
     fps: float
@@ -145,6 +147,7 @@ class Motion:
     head: NDArray[np.float32]
     gaze: NDArray[np.float32]
     light: NDArray[np.float32]
+    mouth: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.light)
