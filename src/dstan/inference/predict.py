@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan._progress import Progress, silent
 from dstan.clips import Clip, PreparedClip
 from dstan.errors import ConfigError, FrameError
 from dstan.inference.shipped import SHIPPED, SYNTHETIC_ONLY, has_seen_drawn_motion_only
 from dstan.video import list_images, video_fps
 
 if TYPE_CHECKING:
+    from dstan.inference.spotting import Spotting, SpottingSettings
     from dstan.recognizers import Maker, Recognizer
     from dstan.recognizers.contract import StreamName
 
@@ -175,6 +177,20 @@ class Model:
         check_confidence(min_confidence)
         clip = _clip(Path(path), onset, apex, offset, fps)
         return _look(self.recognizer, clip, fps, min_confidence)
+
+    def spot_video(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        settings: SpottingSettings | None = None,
+        fps: float | None = None,
+        min_confidence: float | None = None,
+        progress: Progress = silent,
+    ) -> Spotting:
+        """Find the micro-expressions in a video of any length and name them; see :func:`~.spotting.spot_video`."""
+        from dstan.inference.spotting import spot_video
+
+        return spot_video(path, self, settings=settings, fps=fps, min_confidence=min_confidence, progress=progress)
 
 
 def load_model(folder: str | os.PathLike[str] | None = None, make: Maker | None = None) -> Model:

@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from dstan.inference.spotting.event import Event, Interval, Rejected, Spotting, Stretch
+from dstan.inference.spotting.settings import SpottingSettings
+from dstan.inference.spotting.spot import spot_video
 
-__all__ = ["Event", "Interval", "Rejected", "Spotting", "Stretch"]
+__all__ = ["Event", "Interval", "Rejected", "Spotting", "SpottingSettings", "Stretch", "spot_video"]

@@ -1,0 +1,112 @@
+"""What is no micro-expression, and why; how sure it is of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan.inference.spotting.peaks import SHARE, Peak
+from dstan.inference.spotting.regions import REGIONS
+from dstan.inference.spotting.settings import SpottingSettings
+from dstan.inference.spotting.signal import Values
+
+BLINK_PULLS = 0.9
+"""How far lids pull the skin around the eyes along, per cent of the distance between the eyes."""
+HEAD_LEAVES = 0.06
+"""Part of the head's motion that may be left in the regions."""
+DARKENS, LIGHT_LEAVES = 0.02, 20.0
+"""Change of the logarithm of brightness that is looked at, and per cent of motion that it feigns per unit."""
+REPEATED, TALKING = 3, 1.2
+"""This many motions of the mouth, each so many seconds at most from the next, are talking."""
+SLACK = 1.2
+"""Factor by which onset and offset may be measured too far apart."""
+STEEP, HALF = 2.2, 2.0
+"""Confidence is 1 / (1 + exp(-STEEP * (logarithm of height over noise - HALF))), see :func:`confidence`."""
+
+Run = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What else went on in a part of a video.
+
+    Parameters
+    ----------
+    times
+        (n,) seconds.
+    head
+        (n, 4) where the head is.
+    light
+        (n,) logarithm of the face's brightness.
+    blinks
+        See :func:`dstan.inference.spotting.eyes.blinks`.
+    """
+
+    times: Values
+    head: NDArray[np.float32]
+    light: NDArray[np.float32]
+    blinks: Sequence[Run]
+
+
+def reason_against(peak: Peak, peaks: Sequence[Peak], around: Surroundings, settings: SpottingSettings) -> str | None:
+    """Return why a peak is no micro-expression; None where nothing speaks against it.
+
+    Parameters
+    ----------
+    peak
+        The peak.
+    peaks
+        All of this part of the video.
+    around
+        What else went on there.
+    settings
+        How long a micro-expression lasts.
+    """
+    during = slice(max(peak.onset - 1, 0), peak.offset + 2)
+    parts = moving_parts(peak)
+    if parts == {"mouth"} and _talks(peak, peaks, around.times):
+        return "mouth"
+    turned = float(np.linalg.norm(np.ptp(around.head[during], axis=0) * (100, 100, 100, 100)))
+    if peak.height < HEAD_LEAVES * turned:
+        return "head"
+    shut = any(first <= peak.offset and peak.onset <= last for first, _, last in around.blinks)
+    if shut and parts <= {"brows", "cheeks"} and peak.height < BLINK_PULLS:
+        return "blink"
+    darkened = float(np.ptp(around.light[during]))
+    if darkened > DARKENS and peak.height < LIGHT_LEAVES * darkened:
+        return "light"
+    lasts = float(around.times[peak.offset] - around.times[peak.onset])
+    if lasts > settings.longest * SLACK:
+        return "too long"
+    return "too short" if lasts < settings.shortest / SLACK else None
+
+
+def confidence(peak: Peak) -> float:
+    """Return how sure it is that a peak is a micro-expression, 0 to 1: it rises with the height over the noise.
+
+    Its two numbers were fitted on drawn faces.
+    """
+    return float(1 / (1 + np.exp(-STEEP * (np.log(peak.height / peak.noise) - HALF))))
+
+
+def moving_parts(peak: Peak) -> set[str]:
+    """Return the parts of the face that take part."""
+    least = SHARE * float(peak.moved.max())
+    return {region.part for region, moved in zip(REGIONS, peak.moved, strict=True) if moved >= least}
+
+
+def _talks(peak: Peak, peaks: Sequence[Peak], times: Values) -> bool:
+    """Tell whether a peak is one of several motions of the mouth in a row."""
+    mouths = [other for other in peaks if "mouth" in moving_parts(other)]
+    at = next(index for index, other in enumerate(mouths) if other is peak)
+    run = 1
+    for step in (-1, 1):
+        here = at
+        while 0 <= here + step < len(mouths):
+            if abs(times[mouths[here + step].apex] - times[mouths[here].apex]) > TALKING:
+                break
+            here, run = here + step, run + 1
+    return run >= REPEATED
