@@ -6,8 +6,6 @@ from dstan.inference.spotting import Event, Spotting
 
 UNDECIDED, UNNAMED = "undecided", "micro-expression"
 """What an event is called where the model abstained, and where no model was asked."""
-TOLD = 0.5
-"""Score from which on an action unit is told."""
 
 
 def name_of(event: Event) -> str:
@@ -44,9 +42,8 @@ def action_units(event: Event) -> str:
     event
         The event.
     """
-    scores = {} if event.prediction is None else event.prediction.units or {}
-    told = sorted((-score, unit) for unit, score in scores.items() if score >= TOLD)
-    return ", ".join(f"AU{unit} {-score:.2f}" for score, unit in told)
+    told = [] if event.prediction is None else event.prediction.units_told
+    return ", ".join(f"AU{unit} {score:.2f}" for unit, score in told)
 
 
 def regions(event: Event) -> str:
