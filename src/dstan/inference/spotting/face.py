@@ -20,6 +20,7 @@ from dstan.inference.spotting.settings import SpottingSettings
 from dstan.preprocessing._opencv import opencv
 from dstan.preprocessing.alignment import fit_first_frames, transform, warp
 from dstan.preprocessing.flow import compute_flow
+from dstan.preprocessing.landmarks import STABLE_POINTS
 from dstan.preprocessing.template import eye_distance
 from dstan.preprocessing.tracking import FaceTracker, Motion, chain, undo
 
@@ -29,6 +30,8 @@ FARTHEST = 0.3
 """Motion of the head, in distances between the eyes, after which a new key picture is taken."""
 ASTRAY = 0.25
 """Distances between the eyes by which tracker and mesh may differ."""
+HELD = 0.2
+"""Seconds for which the head is taken to be still where the tracker does not find it, as when the eyes are shut."""
 SPARE = 1.3
 """How much larger than the aligned face a face is kept before it is aligned."""
 _HUBER = 0.3
@@ -66,49 +69,54 @@ class Face:
     ----------
     points
         (468, 2) its mesh in pixels of the frame.
+    instant
+        The first one, which the mesh is of.
     settings
         The size of the crop and how long a key picture serves.
     """
 
-    def __init__(self, points: NDArray[np.float32], settings: SpottingSettings) -> None:
+    def __init__(self, points: NDArray[np.float32], instant: Instant, settings: SpottingSettings) -> None:
         self.points, self._settings = points, settings
-        self._side = settings.side
-        self._shape = (self._side, self._side)
+        self._shape = (settings.side, settings.side)
         self._unit = eye_distance(self._shape)
-        self._base = fit_first_frames(points[None], self._shape)
-        apart = self._unit / float(np.sqrt(abs(np.linalg.det(self._base[:, :2]))))
-        self._factor = max(1, int(apart / (SPARE * self._unit)))
+        self._base = self._matrix_at_look = fit_first_frames(points[None], self._shape)
+        self._factor = max(1, int(1 / (SPARE * _scale(self._base))))
         self._motion: Motion = np.zeros(4)
         self._before: Motion = np.zeros(4)
-        self._key: _Key | None = None
-        self._offset = np.zeros((0, 2))
+        self._key = self._new_key(self._crop(instant), instant.time)
+        self._offset = np.zeros((len(self._key.layout.regions), 2))
+        self._followed = instant.time
         self._recent: deque[tuple[Image, NDArray[np.float64]]] = deque(maxlen=OVERLAP)
 
     def measure(self, instant: Instant) -> Measure | None:
         """Measure one instant; None where the face can no longer be followed."""
-        picture, place = _cut(instant.pictures, self._matrix, self._shape, self._factor)
-        if self._key is None:
-            self._set_key(warp(picture, self._base_in(place), self._shape), instant.time)
-        assert self._key is not None
-        found = self._key.tracker.locate(
-            lambda motion: warp(picture, undo(self._base_in(place), motion, self._shape), self._shape), self._motion
-        )
-        if found is None:
+        crop = self._follow(instant)
+        if crop is None:
             return None
-        self._motion = found
-        crop = warp(picture, undo(self._base_in(place), found, self._shape), self._shape)
         even, light = _evened(crop)
         path = self._offset + self._key.displacement(even)
         self._recent.append((even, path))
-        measure = Measure(
-            regions=path.astype(np.float32),
-            head=chain(self._before, found).astype(np.float32),
-            eyes=self._key.eyes(even),
-            light=light,
-        )
-        if self._is_stale(instant.time):
+        head, eyes = chain(self._before, self._motion), self._key.eyes(even)
+        if self._followed == instant.time and self._is_stale(instant.time):
             self._renew(crop, instant.time)
-        return measure
+        return Measure(path.astype(np.float32), head.astype(np.float32), eyes, light)
+
+    def _follow(self, instant: Instant) -> Image | None:
+        """Find the head's motion, and return the face with it undone."""
+        picture, place = _cut(instant.pictures, self._matrix, self._shape, self._factor)
+        base = (_square(self._base) @ _square(place))[:2]
+
+        def view(motion: Motion) -> Image:
+            return warp(picture, undo(base, motion, self._shape), self._shape)
+
+        found = self._key.tracker.locate(view, self._motion)
+        if found is not None:
+            self._motion, self._followed = found, instant.time
+        return None if instant.time - self._followed > HELD else view(self._motion)
+
+    def _crop(self, instant: Instant) -> Image:
+        picture, place = _cut(instant.pictures, self._matrix, self._shape, self._factor)
+        return warp(picture, (_square(self._matrix) @ _square(place))[:2], self._shape)
 
     def expected(self) -> NDArray[np.float32]:
         """Return where the mesh of the last look lies now, by what the tracker says, in pixels of the frame."""
@@ -117,39 +125,28 @@ class Face:
 
     def saw(self, points: NDArray[np.float32]) -> bool:
         """Take note of the mesh of a look; tell whether the tracker agrees with it."""
-        from dstan.preprocessing.landmarks import STABLE_POINTS
-
         stable = list(STABLE_POINTS)
         apart = np.median(np.linalg.norm(points[stable] - self.expected()[stable], axis=1))
-        scale = float(np.sqrt(abs(np.linalg.det(self._matrix[:, :2]))))
         self.points, self._matrix_at_look = points, self._matrix
-        return bool(apart * scale < ASTRAY * self._unit)
+        return bool(apart * _scale(self._matrix) < ASTRAY * self._unit)
 
     @property
     def _matrix(self) -> Matrix:
         """From pixels of the frame to the crop, now."""
         return undo(self._base, self._motion, self._shape)
 
-    def _base_in(self, place: Matrix) -> Matrix:
-        """Return the matrix from pixels of a cut picture to the crop of the key picture."""
-        return (_square(self._base) @ _square(place))[:2]
-
-    def _set_key(self, crop: Image, time: float) -> None:
-        self._matrix_at_look = self._matrix
-        self._key = _Key(crop, lay_out(transform(self.points, self._matrix), self._side, self._unit), self._unit, time)
-        self._offset = np.zeros((len(self._key.layout.regions), 2))
+    def _new_key(self, crop: Image, time: float) -> _Key:
+        points = transform(self.expected(), self._matrix)
+        return _Key(crop, lay_out(points, self._shape[0], self._unit), self._unit, time)
 
     def _is_stale(self, time: float) -> bool:
-        assert self._key is not None
         far = np.abs(self._motion * (1, 1, 2, 2)).max() > FARTHEST
         return bool(time - self._key.time >= self._settings.key_seconds or (far and len(self._recent) == OVERLAP))
 
     def _renew(self, crop: Image, time: float) -> None:
         """Measure from a new key picture, with the path going on as it was on the last instants."""
-        recent = list(self._recent)
-        layout = lay_out(transform(self.expected(), self._matrix), self._side, self._unit)
-        key = _Key(crop, layout, self._unit, time)
-        self._offset = np.mean([path - key.displacement(even) for even, path in recent], axis=0)
+        key = self._new_key(crop, time)
+        self._offset = np.mean([path - key.displacement(even) for even, path in self._recent], axis=0)
         self._base, self._before = self._matrix, chain(self._before, self._motion)
         self._motion, self._key = np.zeros(4), key
         self._recent.clear()
@@ -238,6 +235,11 @@ def _box(
     low = np.clip(np.floor(seen.min(axis=0)), 0, size - 4 * factor).astype(np.int64) // factor * factor
     high = np.clip(np.ceil(seen.max(axis=0)), low + 4 * factor, size).astype(np.int64)
     return low, high
+
+
+def _scale(matrix: Matrix) -> float:
+    """Return by how much a matrix enlarges."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
 def _square(matrix: Matrix) -> NDArray[np.float64]:

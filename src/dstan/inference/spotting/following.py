@@ -119,7 +119,7 @@ class _Pursuit:
         if self._face is not None and not self._face.saw(points):
             self._face = None
         elif self._face is None:
-            self._face = Face(points, self._settings)
+            self._face = Face(points, instant, self._settings)
 
 
 @dataclass

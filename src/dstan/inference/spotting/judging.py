@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,9 @@ class Surroundings:
     blinks: Sequence[Run]
 
 
-def reason_against(peak: Peak, peaks: Sequence[Peak], around: Surroundings, settings: SpottingSettings) -> str | None:
+def reason_against(
+    peak: Peak, peaks: Sequence[Peak], around: Surroundings, settings: SpottingSettings, ignore: Collection[str] = ()
+) -> str | None:
     """Return why a peak is no micro-expression; None where nothing speaks against it.
 
     Parameters
@@ -64,24 +66,38 @@ def reason_against(peak: Peak, peaks: Sequence[Peak], around: Surroundings, sett
         What else went on there.
     settings
         How long a micro-expression lasts.
+    ignore
+        Reasons that do not count.
     """
-    during = slice(max(peak.onset - 1, 0), peak.offset + 2)
-    parts = moving_parts(peak)
-    if parts == {"mouth"} and _talks(peak, peaks, around.times):
-        return "mouth"
-    turned = float(np.linalg.norm(np.ptp(around.head[during], axis=0) * (100, 100, 100, 100)))
-    if peak.height < HEAD_LEAVES * turned:
-        return "head"
-    shut = any(first <= peak.offset and peak.onset <= last for first, _, last in around.blinks)
-    if shut and parts <= {"brows", "cheeks"} and peak.height < BLINK_PULLS:
-        return "blink"
-    darkened = float(np.ptp(around.light[during]))
-    if darkened > DARKENS and peak.height < LIGHT_LEAVES * darkened:
-        return "light"
     lasts = float(around.times[peak.offset] - around.times[peak.onset])
-    if lasts > settings.longest * SLACK:
-        return "too long"
-    return "too short" if lasts < settings.shortest / SLACK else None
+    reasons = {
+        "mouth": moving_parts(peak) == {"mouth"} and _talks(peak, peaks, around.times),
+        "head": _turns(peak, around),
+        "blink": _blinks(peak, around),
+        "light": _darkens(peak, around),
+        "too long": lasts > settings.longest * SLACK,
+        "too short": lasts < settings.shortest / SLACK,
+    }
+    return next((why for why, holds in reasons.items() if holds and why not in ignore), None)
+
+
+def _turns(peak: Peak, around: Surroundings) -> bool:
+    turned = float(np.linalg.norm(100 * np.ptp(around.head[_during(peak)], axis=0)))
+    return peak.height < HEAD_LEAVES * turned
+
+
+def _blinks(peak: Peak, around: Surroundings) -> bool:
+    shut = any(first <= peak.offset and peak.onset <= last for first, _, last in around.blinks)
+    return shut and moving_parts(peak) <= {"brows", "cheeks"} and peak.height < BLINK_PULLS
+
+
+def _darkens(peak: Peak, around: Surroundings) -> bool:
+    darkened = float(np.ptp(around.light[_during(peak)]))
+    return darkened > DARKENS and peak.height < LIGHT_LEAVES * darkened
+
+
+def _during(peak: Peak) -> slice:
+    return slice(max(peak.onset - 1, 0), peak.offset + 2)
 
 
 def confidence(peak: Peak) -> float:
