@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dstan._progress import Progress, silent
 from dstan.clips import Clip, PreparedClip
 from dstan.errors import ConfigError, FrameError
+from dstan.inference.doubts import nothing_told, stillness
 from dstan.inference.shipped import SHIPPED, SYNTHETIC_ONLY, has_seen_drawn_motion_only
 from dstan.video import list_images, video_fps
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from dstan.recognizers import Maker, Recognizer
     from dstan.recognizers.contract import StreamName
 
+RUNTIMES = ("torch", "onnx")
+"""What a model's networks run on."""
 TOLD = 0.5
 """From which score on an action unit is told."""
 LONGEST_CLIP = 1.0
@@ -193,7 +196,9 @@ class Model:
         return spot_video(path, self, settings=settings, fps=fps, min_confidence=min_confidence, progress=progress)
 
 
-def load_model(folder: str | os.PathLike[str] | None = None, make: Maker | None = None) -> Model:
+def load_model(
+    folder: str | os.PathLike[str] | None = None, make: Maker | None = None, runtime: str = "torch"
+) -> Model:
     """Read a model folder that ``dstan train`` or :func:`~dstan.recognizers.save_model` wrote.
 
     Parameters
@@ -202,15 +207,30 @@ def load_model(folder: str | os.PathLike[str] | None = None, make: Maker | None 
         The model's folder; the model that comes along if None, which has seen synthetic data only.
     make
         Makes a method that is in no registry: its class, or a function whose one argument is the settings.
+    runtime
+        "torch", or "onnx" for onnxruntime: through ``model.onnx`` in the folder, or else a file in the user's cache,
+        which is made once (:func:`dstan.inference.export.export_onnx`).
 
     Raises
     ------
+    ConfigError
+        If there is no such runtime, or the method cannot be exported to ONNX.
+    MissingDependencyError
+        If a package of ``dstan[onnx]`` is missing.
     ModelError
-        If it is damaged, incomplete or of another version.
+        If it is damaged, incomplete or of another version; or its ONNX file is of another model.
     """
     from dstan.recognizers import load_model as load
 
-    return Model(load(SHIPPED if folder is None else Path(folder), make))
+    if runtime not in RUNTIMES:
+        raise ConfigError(f"no runtime is called {runtime!r}", hint=f"Choose {' or '.join(RUNTIMES)}")
+    place = SHIPPED if folder is None else Path(folder)
+    recognizer = load(place, make)
+    if runtime == "onnx":
+        from dstan.inference.onnx_model import through_onnx
+
+        recognizer = through_onnx(recognizer, place)
+    return Model(recognizer)
 
 
 def predict_video(
@@ -282,6 +302,8 @@ def _look(recognizer: Recognizer, clip: Clip, fps: float | None, min_confidence:
             *((SYNTHETIC_ONLY,) if has_seen_drawn_motion_only(recognizer) else ()),
             *ignored,
             *_doubts(frames, seconds),
+            *stillness(prepared, recognizer.recipe),
+            *nothing_told(details["units"], TOLD),
             *_disagreement(details),
             *prepared.done["warnings"],
         ),
