@@ -62,7 +62,7 @@ def single_thread() -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     with ExitStack() as stack:
-        stack.enter_context(mock.patch.dict(os.environ, _ONE_THREAD))
+        stack.enter_context(_one_thread_to_come())
         stack.enter_context(threadpool_limits(1))
         for module, get, put in (
             ("torch", "get_num_threads", "set_num_threads"),
@@ -73,6 +73,21 @@ def single_thread() -> Iterator[None]:
                 stack.callback(getattr(library, put), getattr(library, get)())
                 getattr(library, put)(1)
         yield
+
+
+@contextmanager
+def _one_thread_to_come() -> Iterator[None]:
+    """Set the variables, and no other at any moment: threads of one process hold and leave this at any time."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(_ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @functools.cache
