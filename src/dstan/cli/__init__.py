@@ -26,6 +26,7 @@ from dstan.cli import (
     preparation,
     pretraining,
     reproduction,
+    spotting,
     tuning,
 )
 from dstan.errors import ConfigError, DstanError, UnknownNameError
@@ -91,6 +92,7 @@ for group in (
     ablation,
     reproduction,
     prediction,
+    spotting,
     models,
     pretraining,
     methods,

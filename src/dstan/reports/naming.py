@@ -46,15 +46,19 @@ def action_units(event: Event) -> str:
     return ", ".join(f"AU{unit} {score:.2f}" for unit, score in told)
 
 
-def regions(event: Event) -> str:
+def regions(event: Event, most: int | None = None) -> str:
     """Return the regions that moved, as ``left brow 1.9, mouth 0.8`` (per cent of the distance between the eyes).
 
     Parameters
     ----------
     event
         The event.
+    most
+        How many are named, the farthest moved; all if None.
     """
-    return ", ".join(f"{name} {moved:.1f}" for name, moved in event.regions.items())
+    named = list(event.regions.items())[:most]
+    more = [f"{len(event.regions) - len(named)} more"] if len(named) < len(event.regions) else []
+    return ", ".join([*(f"{name} {moved:.1f}" for name, moved in named), *more])
 
 
 def warnings_of(spotting: Spotting) -> tuple[str, ...]:
@@ -76,3 +80,19 @@ def warnings_of(spotting: Spotting) -> tuple[str, ...]:
 
 def _events(numbers: list[int]) -> str:
     return f"event{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
+def gaps_of(spotting: Spotting) -> list[tuple[float, float]]:
+    """Return from when to when no face was followed, in seconds; breaks of a few frames are not worth a word.
+
+    Parameters
+    ----------
+    spotting
+        What was found.
+    """
+    edges = [0.0]
+    for one in spotting.stretches:
+        edges += [one.first_seconds, one.last_seconds]
+    edges.append(spotting.seconds)
+    gaps = zip(edges[::2], edges[1::2], strict=True)
+    return [(begin, end) for begin, end in gaps if end - begin > 3 / max(spotting.fps, 1.0)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dstan.inference.spotting import Event, Interval, Spotting
 from dstan.reports.drawing import MARKERS, SERIES, Drawing, colour, finish, label, style
-from dstan.reports.naming import UNDECIDED, UNNAMED, name_of, warnings_of
+from dstan.reports.naming import UNDECIDED, UNNAMED, gaps_of, name_of, warnings_of
 from dstan.video import clock
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _draw_numbers(panel: Axes, events: Sequence[Event], strip: _Strip, lanes: _L
 
 def _draw_gaps(panel: Axes, spotting: Spotting, strip: _Strip, top: float) -> None:
     """Hatch where no face was followed, and what lies behind the end of the video."""
-    for begin, end in _gaps(spotting):
+    for begin, end in gaps_of(spotting):
         first, last = max(begin, strip.begin), min(end, strip.end)
         if first < last:
             panel.axvspan(first, last, facecolor="none", edgecolor=colour("rule"), hatch="////", linewidth=0)
@@ -187,16 +187,6 @@ def _draw_gaps(panel: Axes, spotting: Spotting, strip: _Strip, top: float) -> No
                 )
     if strip.end > spotting.seconds:
         panel.axvspan(spotting.seconds, strip.end, color=colour("paper"), linewidth=0, zorder=3)
-
-
-def _gaps(spotting: Spotting) -> list[tuple[float, float]]:
-    """Return from when to when no face was followed; breaks of a few frames are not worth a mark."""
-    edges = [0.0]
-    for one in spotting.stretches:
-        edges += [one.first_seconds, one.last_seconds]
-    edges.append(spotting.seconds)
-    gaps = list(zip(edges[::2], edges[1::2], strict=True))
-    return [(begin, end) for begin, end in gaps if end - begin > 3 / max(spotting.fps, 1.0)]
 
 
 def _draw_lanes(panel: Axes, spotting: Spotting, strip: _Strip, lanes: _Lanes) -> None:

@@ -1,0 +1,185 @@
+"""dstan spot: what it prints and writes. What it finds is the library's, which has tests of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from dstan.cli import app
+from dstan.errors import FaceError, FrameError
+from dstan.inference import spotting as library
+from dstan.inference.shipped import SYNTHETIC_ONLY
+from dstan.inference.spotting import Spotting
+from spotted import event, spotting
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Let the library find what is written by hand; keep what it was asked."""
+    calls: list[dict[str, Any]] = []
+
+    def find(path: Path, model: object, **how: Any) -> Spotting:
+        calls.append({"path": path, "model": model, **how})
+        if path.stem == "scenery":
+            raise FaceError("no face was found in its 600 frames", where=path, hint="Crop closer")
+        if path.stem == "stop":
+            raise KeyboardInterrupt
+        how["progress"]("spot", 600, 600)
+        found = spotting(path)
+        return found if model else replace(found, events=tuple(replace(one, prediction=None) for one in found.events))
+
+    monkeypatch.setattr(library, "spot_video", find)
+    return calls
+
+
+def run(*arguments: str) -> Result:
+    """Run dstan spot on a wide screen."""
+    return CliRunner().invoke(app, ["spot", *arguments], env={"COLUMNS": "160"})
+
+
+def test_the_table_says_when_what_and_how_sure(asked: list[dict[str, Any]]) -> None:
+    result = run("a.mp4")
+    assert result.exit_code == 0, result.output
+    assert "a.mp4: 3 micro-expressions in 0:20.0" in result.stdout
+    row = next(line for line in result.stdout.splitlines() if "surprise" in line)
+    assert row.split() == [
+        "1",
+        "0:02.000",
+        "0:02.167",
+        "333",
+        "surprise",
+        "0.80",
+        "0.74",
+        *("left", "brow", "1.9,", "mouth", "0.8"),
+    ]
+    assert "undecided" in result.stdout
+    assert "left out: 2 blink, 1 mouth" in result.stdout
+    assert "no face was followed from 0:08.3 to 0:13.3" in result.stdout
+    assert asked[0]["model"].recognizer.name  # the model that comes along
+
+
+def test_what_the_model_is_for_is_said_once_and_of_a_video_what_is_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(library, "spot_video", lambda path, *_, **__: spotting(path, warnings=(SYNTHETIC_ONLY, "dark")))
+    result = run("a.mp4", "b.mp4")
+    assert result.stderr.count(SYNTHETIC_ONLY) == 1
+    assert [line for line in result.stderr.splitlines() if "dark" in line] == [
+        "warning: a.mp4: dark",
+        "warning: b.mp4: dark",
+    ]
+
+
+def test_files_are_written_for_each_video(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    out = tmp_path / "new" / "found"
+    result = run("one.mp4", "two.mp4", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    suffixes = ("json", "csv", "eaf", "vtt", "png", "svg")
+    assert {file.name for file in out.iterdir()} == {f"{stem}.{end}" for stem in ("one", "two") for end in suffixes}
+    assert str(out / "one.eaf") in result.stdout
+    with (out / "two.csv").open() as file:
+        assert [row["label"] for row in csv.DictReader(file)] == ["surprise", "", "positive"]
+
+
+def test_some_formats_alone_are_written_when_asked_for(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    result = run("one.mp4", "--out", str(tmp_path), "--format", "eaf", "--format", "csv")
+    assert result.exit_code == 0, result.output
+    assert {file.name for file in tmp_path.iterdir()} == {"one.eaf", "one.csv"}
+
+
+def test_a_video_that_cannot_be_used_is_named_and_loses_no_other(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    result = run("one.mp4", "scenery.mp4", "two.mp4", "--out", str(tmp_path), "--format", "json")
+    assert result.exit_code == 1
+    assert {file.name for file in tmp_path.iterdir()} == {"one.json", "two.json"}
+    assert "error: scenery.mp4: no face was found in its 600 frames" in result.stderr
+    assert "hint: Crop closer" in result.stderr
+    assert "two.mp4: 3 micro-expressions" in result.stdout
+
+
+def test_stopping_loses_nothing_that_is_done(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    result = run("one.mp4", "stop.mp4", "two.mp4", "--out", str(tmp_path), "--format", "csv")
+    assert result.exit_code == 130
+    assert [file.name for file in tmp_path.iterdir()] == ["one.csv"]
+    assert "stopped; 1 of 3 videos are done and written" in result.stderr
+    assert len(asked) == 2
+
+
+def test_json_is_one_document_with_videos_files_and_failures(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    result = run("one.mp4", "scenery.mp4", "--json", "--out", str(tmp_path), "--format", "csv")
+    assert result.exit_code == 1
+    said = json.loads(result.stdout)
+    assert said["failed"] == [
+        {"path": "scenery.mp4", "error": "scenery.mp4: no face was found in its 600 frames. Crop closer"}
+    ]
+    (video,) = said["videos"]
+    assert (video["video"], video["files"]) == ("one.mp4", [str(tmp_path / "one.csv")])
+    assert [event["label"] for event in video["events"]] == ["surprise", None, "positive"]
+    assert video["warnings"] == [SYNTHETIC_ONLY]
+
+
+def test_nobody_is_asked_for_names_that_are_not_wanted(asked: list[dict[str, Any]]) -> None:
+    result = run("a.mp4", "--no-name")
+    assert result.exit_code == 0, result.output
+    assert asked[0]["model"] is None
+    assert result.stdout.count(" micro-expression ") == 3
+
+
+def test_settings_rate_and_least_probability_reach_the_library(asked: list[dict[str, Any]]) -> None:
+    result = run("a.mp4", "--set", "threshold=0.7", "--set", "longest=0.4", "--fps", "30", "--min-confidence", ".6")
+    assert result.exit_code == 0, result.output
+    assert (asked[0]["settings"].threshold, asked[0]["settings"].longest) == (0.7, 0.4)
+    assert (asked[0]["fps"], asked[0]["min_confidence"]) == (30.0, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.mp4", "--format", "csv"], ["not where", "Add --out"]),
+        (["a.mp4", "--out", "x", "--format", "elan"], ["--format elan is not known", "Choose from json, csv, eaf"]),
+        (["x/a.mp4", "y/a.mov", "--out", "x"], ["2 videos are called a", "one after the other"]),
+        (["a.mp4", "--set", "treshold=0.5"], ["no setting 'treshold'", "threshold"]),
+        (["a.mp4", "--set", "threshold=7"], ["threshold must be"]),
+        (["a.mp4", "--no-name", "--min-confidence", ".5"], ["--no-name goes without"]),
+    ],
+)
+def test_a_call_that_is_wrong_says_what_to_do(
+    asked: list[dict[str, Any]], arguments: list[str], words: list[str]
+) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert all(word in result.stderr for word in words), result.stderr
+    assert asked == []
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    result = run("a.mp4", "--out", str(tmp_path / "taken"))
+    assert result.exit_code == 1
+    assert "taken" in result.stderr
+
+
+def test_a_video_that_is_not_there_is_said_without_any_fake(tmp_path: Path) -> None:
+    result = run(str(tmp_path / "nowhere.mp4"), "--no-name")
+    assert result.exit_code == 1
+    assert "nowhere.mp4" in result.stderr
+    assert FrameError.__name__ not in result.output  # no traceback
+
+
+def test_a_face_that_moved_everywhere_names_the_regions_that_moved_farthest(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = event(60, regions=dict.fromkeys(("left brow", "right brow", "mouth", "chin", "nose"), 2.0))
+    monkeypatch.setattr(library, "spot_video", lambda path, *_, **__: spotting(path, events=(moved,)))
+    assert "left brow 2.0, right brow 2.0, mouth 2.0, 2 more" in run("a.mp4").stdout
+
+
+def test_help_has_an_example() -> None:
+    result = run("--help")
+    assert "Example: dstan spot session.mp4" in result.output
