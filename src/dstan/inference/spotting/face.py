@@ -84,7 +84,7 @@ class Face:
         self._motion: Motion = np.zeros(4)
         self._before: Motion = np.zeros(4)
         self._key = self._new_key(self._crop(instant), instant.time)
-        self._offset = np.zeros((len(self._key.layout.regions), 2))
+        self._offset = np.zeros((len(self._key.layout.region_places), 2))
         self._followed = instant.time
         self._recent: deque[tuple[Image, NDArray[np.float64]]] = deque(maxlen=OVERLAP)
 
@@ -197,7 +197,8 @@ def _similarity(places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (2 n, 4): how shift right, shift down, growth and rotation move places."""
     x, y = places.T
     one, zero = np.ones_like(x), np.zeros_like(x)
-    return np.stack([np.stack([one, zero, x, -y], 1), np.stack([zero, one, y, x], 1)], axis=1).reshape(-1, 4)
+    rows = np.stack([np.stack([one, zero, x, -y], 1), np.stack([zero, one, y, x], 1)], axis=1)
+    return np.asarray(rows.reshape(-1, 4), dtype=np.float64)
 
 
 def _evened(crop: Image) -> tuple[Image, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan._engine import single_thread
 from dstan._progress import Progress, silent
 from dstan.inference.spotting.face import Face, Measure
 from dstan.inference.spotting.instants import Instant, Reading, group_size, how_many, instants
@@ -67,7 +68,7 @@ def follow(reading: Reading, settings: SpottingSettings, progress: Progress = si
     """
     total, fps = how_many(reading.path, reading.fps)
     rows = _Rows()
-    with watching() as watcher:
+    with single_thread(), watching() as watcher:  # more threads wait for each other: the pictures are small
         pursuit = _Pursuit(watcher, settings)
         for instant in instants(reading, group_size(fps, settings.rate), settings.rate):
             rows.add(instant, pursuit.measure(instant), pursuit.stretch)

@@ -15,7 +15,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from dstan.preprocessing._opencv import opencv
 from dstan.preprocessing.landmarks import STABLE
 
 Masks = NDArray[np.float32]
+Discs: TypeAlias = Any
+"""scipy.sparse.csr_array, which has no types."""
 
 
 class Region(NamedTuple):
@@ -56,6 +58,9 @@ PARTS: tuple[str, ...] = tuple(dict.fromkeys(region.part for region in REGIONS))
 RADIUS = 0.13
 """Standard deviation of a region's disc, in distances between the eyes."""
 RIGID_RADIUS = 0.09
+"""The same of the disc around a point that an expression hardly moves."""
+OUTSIDE = 0.04
+"""Height of the bell curve below which a pixel is outside of a disc."""
 _EYES = (
     (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
     (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
@@ -71,7 +76,7 @@ class Layout:
     Parameters
     ----------
     regions
-        (regions, H * W) float32 weights, each row sums to 1.
+        (regions, H * W) sparse float32 weights, each row sums to 1.
     rigid
         (points, H * W) the same for the points of :data:`~dstan.preprocessing.landmarks.STABLE`.
     places
@@ -82,8 +87,8 @@ class Layout:
         (H, W) float32 in [0, 1]: how far each pixel is painted over.
     """
 
-    regions: Masks
-    rigid: Masks
+    regions: Discs
+    rigid: Discs
     places: NDArray[np.float64]
     region_places: NDArray[np.float64]
     eyes: Masks
@@ -114,13 +119,15 @@ def lay_out(points: NDArray[Any], side: int, unit: float) -> Layout:
     )
 
 
-def _discs(centres: NDArray[np.float64], radius: float, allowed: Masks) -> Masks:
-    side = allowed.shape[0]
-    at = np.arange(side)
+def _discs(centres: NDArray[np.float64], radius: float, allowed: Masks) -> Discs:
+    from scipy.sparse import csr_array
+
+    at = np.arange(allowed.shape[0])
     across = np.exp(-((at[None, :] - centres[:, :1]) ** 2) / (2 * radius**2))
     down = np.exp(-((at[None, :] - centres[:, 1:]) ** 2) / (2 * radius**2))
-    discs = (down[:, :, None] * across[:, None, :] * allowed).reshape(len(centres), -1)
-    return np.asarray(discs / np.maximum(discs.sum(axis=1, keepdims=True), 1e-6), dtype=np.float32)
+    discs = down[:, :, None] * across[:, None, :]
+    discs = (np.where(discs < OUTSIDE, 0, discs) * allowed).reshape(len(centres), -1)
+    return csr_array((discs / np.maximum(discs.sum(axis=1, keepdims=True), 1e-6)).astype(np.float32))
 
 
 def _eyes(points: NDArray[Any], side: int, unit: float) -> Masks:
