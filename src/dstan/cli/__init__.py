@@ -19,6 +19,7 @@ from dstan.cli import (
     corpus,
     demo,
     evaluation,
+    export,
     methods,
     models,
     output,
@@ -95,6 +96,7 @@ for group in (
     spotting,
     models,
     pretraining,
+    export,
     methods,
     benches,
 ):

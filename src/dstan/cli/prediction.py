@@ -29,6 +29,9 @@ def predict(
     offset: Annotated[int | None, typer.Option(metavar="N", min=0, help="Last frame used, inclusive.")] = None,
     fps: Annotated[float | None, typer.Option(metavar="F", min=0.001, help="Frame rate of an image folder.")] = None,
     min_confidence: options.MinConfidence = None,
+    runtime: Annotated[
+        str, typer.Option(metavar="torch|onnx", help="What networks run on: torch, or onnxruntime (dstan export).")
+    ] = "torch",
     as_json: options.Json = False,
 ) -> None:
     """Name the expression in each video, with probabilities and where in time the model looked.
@@ -40,7 +43,7 @@ def predict(
     """
     from dstan.inference import load_model
 
-    loaded = load_model(model)
+    loaded = load_model(model, runtime=runtime)
     predictions: list[Prediction] = []
     failed: list[tuple[Path, DstanError]] = []
     with output.progress_bars() as progress:

@@ -124,7 +124,9 @@ def export_onnx(model: Model | Recognizer, path: str | os.PathLike[str]) -> Expo
 
 
 def import_package(name: str) -> None:
-    """See that a package that ONNX needs can be imported.
+    """See that a package that ONNX needs can be imported, and that it sends nothing anywhere.
+
+    onnxruntime reports its use to its makers unless the environment forbids it when it is first imported.
 
     Parameters
     ----------
@@ -136,6 +138,7 @@ def import_package(name: str) -> None:
     MissingDependencyError
         If it cannot.
     """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import_module(name)
     except ImportError as error:
@@ -186,7 +189,7 @@ def _proto_of(graph: Graph) -> Any:
         program = torch.onnx.export(
             graph,
             (),
-            kwargs=dict(example),
+            kwargs={str(name): array for name, array in example.items()},
             dynamo=True,
             opset_version=OPSET,
             input_names=list(example),
@@ -277,10 +280,10 @@ def _checked(written: Path, target: Path, recognizer: Recognizer, graph: Graph, 
         If they differ.
     """
     from dstan.inference.onnx_check import TOLERANCE, compare
-    from dstan.inference.onnx_model import session_of
+    from dstan.inference.onnx_model import answers_of, session_of
 
     session = session_of(written)
-    worst, clips = compare(session, recognizer, graph.given)
+    worst, clips = compare(answers_of(session), recognizer, graph.given)
     for name, gap in worst.items():
         if not gap <= TOLERANCE:
             raise ModelError(

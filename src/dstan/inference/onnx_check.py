@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ def differences(found: Mapping[str, NDArray[Any]], expected: Inference) -> dict[
     Parameters
     ----------
     found
-        What an ONNX session returned for a batch, by output.
+        What a graph returned for a batch, by output.
     expected
         What the recogniser found in the clips of the batch.
     """
@@ -124,13 +124,15 @@ def _largest(found: NDArray[Any], expected: NDArray[Any]) -> float:
     return gap if np.isfinite(gap) else float("inf")
 
 
-def compare(session: Any, recognizer: Recognizer, given: Mapping[StreamName, Given]) -> tuple[dict[str, float], int]:
-    """Let a session and a recogniser look at the same clips.
+def compare(
+    answers: Callable[[Arrays], Mapping[str, NDArray[Any]]], recognizer: Recognizer, given: Mapping[StreamName, Given]
+) -> tuple[dict[str, float], int]:
+    """Let a graph and a recogniser look at the same clips.
 
     Parameters
     ----------
-    session
-        Of onnxruntime.
+    answers
+        Runs the graph: a batch in, its outputs by name out.
     recognizer
         Fitted.
     given
@@ -140,12 +142,10 @@ def compare(session: Any, recognizer: Recognizer, given: Mapping[StreamName, Giv
     -------
     The largest difference of each output, and of how many clips.
     """
-    names = [output.name for output in session.get_outputs()]
     worst: dict[str, float] = {}
     clips = 0
     for arrays in drawn_batches(given):
-        found = dict(zip(names, session.run(names, dict(arrays)), strict=True))
-        different = differences(found, recognizer.infer(clips_of(arrays)))
+        different = differences(answers(arrays), recognizer.infer(clips_of(arrays)))
         worst = {name: max(worst.get(name, 0.0), gap) for name, gap in different.items()}
         clips += len(next(iter(arrays.values())))
     return worst, clips

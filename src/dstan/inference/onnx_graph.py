@@ -32,9 +32,7 @@ ATTENTION, MAP = "attention_", "map_"
 
 
 class LSTM(nn.Module):
-    """ONNX's own LSTM with the weights of torch's, which the exporter would unroll or make a loop of.
-
-    It stands in a graph that is exported; called by torch it returns zeros.
+    """ONNX's own LSTM where a graph is exported, for the exporter would unroll torch's or make a loop of it.
 
     Parameters
     ----------
@@ -44,13 +42,15 @@ class LSTM(nn.Module):
 
     def __init__(self, lstm: nn.LSTM) -> None:
         super().__init__()
-        self.width = lstm.hidden_size
+        self.lstm, self.width = lstm, lstm.hidden_size
         self.inward = _gates(lstm.weight_ih_l0)[None]
         self.recurrent = _gates(lstm.weight_hh_l0)[None]
         self.bias = torch.cat([_gates(lstm.bias_ih_l0), _gates(lstm.bias_hh_l0)])[None]
 
     def forward(self, steps: Float32[Tensor, "b t f"]) -> tuple[Float32[Tensor, "b t w"]]:
         """Return the output of every step."""
+        if not torch.onnx.is_in_onnx_export():
+            return (self.lstm(steps)[0],)
         b, t, _ = steps.shape
         found = torch.onnx.ops.symbolic(
             "LSTM",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def session_of(path: Path) -> Any:
     import onnxruntime
     import torch
 
-    onnxruntime.disable_telemetry_events()  # there are some on Windows alone
+    onnxruntime.disable_telemetry_events()  # where it was imported before, or the environment does not count: Windows
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(CORES, torch.get_num_threads())
     options.inter_op_num_threads = 1
@@ -56,6 +56,18 @@ def session_of(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no base of their own
         raise ModelError(f"onnxruntime cannot read it: {error}", where=path, hint="Export it again") from error
+
+
+def answers_of(session: Any) -> Callable[[Mapping[StreamName, NDArray[np.float32]]], dict[str, NDArray[Any]]]:
+    """Return what runs a session: a batch of arrays in, its outputs by name out.
+
+    Parameters
+    ----------
+    session
+        What :func:`session_of` returned.
+    """
+    names = [output.name for output in session.get_outputs()]
+    return lambda arrays: dict(zip(names, session.run(names, dict(arrays)), strict=True))
 
 
 class OnnxRecognizer(Recognizer):
@@ -84,9 +96,9 @@ class OnnxRecognizer(Recognizer):
         self.reference, self.fidelity = recognizer.reference, recognizer.fidelity  # type: ignore[misc]  # of the class
         self.classes_, self.trained_ = recognizer.classes_, recognizer.trained_
         self.history_, self.dynamics_, self.choice_ = recognizer.history_, recognizer.dynamics_, recognizer.choice_
-        self.session = session_of(path)
-        self.about = _about(self.session, path, digest_of_model(recognizer))
-        self._outputs = [one.name for one in self.session.get_outputs()]
+        session = session_of(path)
+        self.about = _about(session, path, digest_of_model(recognizer))
+        self._answers = answers_of(session)
 
     @property
     def description(self) -> str:
@@ -135,7 +147,8 @@ class OnnxRecognizer(Recognizer):
         )
 
     def _infer(self, clips: Sequence[PreparedClip]) -> Inference:
-        found = [self._look(clip) for clip in clips]
+        # one by one, so that a clip's numbers do not depend on its neighbours
+        found = [self._answers({stream: getattr(clip, stream)[None] for stream in self.streams}) for clip in clips]
         probabilities = np.concatenate([one[PROBABILITIES] for one in found]).astype(np.float64)
         units = np.concatenate([one[UNITS] for one in found]).astype(np.float64) if UNITS in found[0] else None
         return Inference(
@@ -145,11 +158,6 @@ class OnnxRecognizer(Recognizer):
             units=None if units is None else dict(zip(self.about["units"], units.T, strict=True)),
             maps={stream: _of(MAP + stream, found) for stream in self.streams},
         )
-
-    def _look(self, clip: PreparedClip) -> dict[str, NDArray[Any]]:
-        """Return the outputs for one clip, by itself, so that its numbers do not depend on its neighbours."""
-        arrays = {stream: getattr(clip, stream)[None] for stream in self.streams}
-        return dict(zip(self._outputs, self.session.run(self._outputs, arrays), strict=True))
 
     def _fit(
         self,
