@@ -88,7 +88,7 @@ def test_a_method_begins_from_a_model_whatever_recipe_that_was_made_with(run: Ru
     assert trained.exit_code == 0, trained.output
     about = CliRunner().invoke(app, ["info", str(home / "model"), "--json"])
     assert json.loads(about.stdout)["trained"]["corpora"] == ["drawn", "folder"]
-    assert "stmn-a (begun from weights)" in CliRunner().invoke(app, ["info", str(home / "model")]).stdout
+    assert "| weights | begun from weights |" in CliRunner().invoke(app, ["info", str(home / "model")]).stdout
 
 
 def test_a_report_says_what_was_chosen_inside_of_a_method_that_begins_from_a_model(run: Run, home: Path) -> None:

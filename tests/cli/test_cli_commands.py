@@ -153,12 +153,15 @@ def test_train_leaves_a_folder_with_other_things_alone(run: Run, home: Path) -> 
 def test_info_says_what_a_model_is(run: Run, model: Path) -> None:
     shown = run("info", str(model))
     assert shown.exit_code == 0, shown.output
-    assert "trained on 6 clips of 3 subjects: 3 anger, 3 joy" in shown.stdout
-    assert "size = 32" in shown.stdout
+    assert "| 6 | 3 | 0 |" in shown.stdout
+    assert "| anger | 3 | anger 3 |\n| joy | 3 | joy 3 |" in shown.stdout
+    settings = run("info", str(model), "--settings").stdout
+    assert "size = 32" in settings
+    assert "anger" not in settings
     document = json.loads(run("info", str(model), "--json").stdout)
     assert (document["method"], document["classes"]) == ("dstan", ["anger", "joy"])
     assert document["weights"] == ""
-    assert f"{document['parameters']:,} parameters" in shown.stdout
+    assert f"| parameters | {document['parameters']:,} |" in shown.stdout
     assert document["settings"]["recipe"]["alignment"] == "none"
 
 
@@ -169,8 +172,8 @@ def test_a_handcrafted_method_is_trained_told_and_predicts_through_the_same_comm
     trained = run("train", "lbp-sip", *data, *own, "--out", "patterns")
     assert trained.exit_code == 0, trained.output
     told = run("info", "patterns").stdout
-    assert "fidelity: minor choices" in told
-    assert "chosen of 2 candidates by people held out of the training clips: C " in told
+    assert "| fidelity | minor choices |" in told
+    assert "| chosen inside | of 2 candidates by people held out of the training clips: C " in told
     assert json.loads(run("info", "patterns", "--json").stdout)["choice"]["C"] in (1, 8)
     assert "data/c0: " in run("predict", "data/c0", "--model", "patterns", "--fps", "100").stdout
 

@@ -77,10 +77,10 @@ def test_json_is_one_document() -> None:
 def test_info_says_that_it_has_seen_no_face() -> None:
     _pretrain("ststnet", "--out", "taught")
     said = CliRunner().invoke(app, ["info", "taught"]).stdout
-    assert "taught 80 clips of drawn motion for the task megc2019-3; it has seen no real face" in said
-    assert "classes: negative, positive, surprise" in said
-    assert "of 12 other drawn clips: UF1" in said
-    assert "subjects" not in said
+    assert said == Path("taught/card.md").read_text()
+    assert "**It has seen no real face.** It learned from 80 clips" in said
+    assert "12 clips were drawn apart from those it learned from" in said
+    assert "People: none" in said
 
 
 def _train(folder: str) -> None:
@@ -96,14 +96,16 @@ def _train(folder: str) -> None:
     save_model(recognizer("ststnet", settings).fit(clips), Path(folder))
 
 
-def test_info_of_a_trained_model_is_as_it_was_and_its_folder_keeps_no_card_of_another() -> None:
+def test_a_model_saved_over_another_keeps_no_card_of_that_and_info_says_what_it_knows() -> None:
     _pretrain("ststnet", "--out", "model")
     assert Path("model/card.md").is_file()
     _train("model")
     assert sorted(path.name for path in Path("model").iterdir()) == ["model.json", "model.safetensors"]
-    said = CliRunner().invoke(app, ["info", "model"]).stdout
-    assert "trained on 2 clips of 1 subjects: 1 a, 1 b" in said
-    assert "drawn motion" not in said
+    told = CliRunner().invoke(app, ["info", "model"])
+    assert "no card.md was written beside the model" in told.stderr
+    assert "2 clips of 1 people (real)" in told.stdout
+    assert "| a | 1 |\n| b | 1 |" in told.stdout
+    assert "drawn motion" not in told.stdout
 
 
 def _prediction(units: dict[int, float] | None) -> Prediction:

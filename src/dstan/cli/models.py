@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,6 +38,15 @@ def train(
     config: options.Config = None,
     assignments: options.Set = None,
     init: options.Init = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores",
+            metavar="RUN",
+            help="Write this run's scores into the card: a finished dstan evaluate of the same method, settings, task "
+            "and clips.",
+        ),
+    ] = None,
     cache: options.CacheRoot = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
@@ -46,11 +56,17 @@ def train(
 ) -> None:
     """Train one method on a whole corpus or several, for use on video of other people.
 
+    Beside the model lies its card (card.md; `dstan info MODEL` shows it): data, classes, scores, limits, the law.
+
     Example: `dstan train dstan --corpus casme2 --root twin --out model`
+
+    With the scores of a run on its card: `dstan train dstan --corpus casme2 --root twin --scores runs/casme2 --out
+    model`
 
     Begun from a model that saw drawn motion: `dstan train stmn-a --init weights --task megc2019-3 --corpus casme2
     --root twin --out model`
     """
+    from dstan.evaluation.same_recipe import find_scores
     from dstan.preprocessing.cache import Cache, prepare_clips
     from dstan.recognizers.origins import check_unseen
 
@@ -60,16 +76,31 @@ def train(
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     check_unseen(recognizer.begun_from(), {clip.corpus for clip in clips}, "the weights that it begins from")
+    scored = find_scores(scores, recognizer, clips) if scores else None
     store, recipe = Cache(cache), recognizer.recipe
     with output.progress_bars() as progress:
         clips = prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)
-        train_model(recognizer, clips, store, out, seed=seed, device=where, progress=progress)
-    content = {"model": out, "method": method, "classes": clips.classes, "clips": len(clips), "skipped": clips.skipped}
+        if scored:
+            scored.check_clips(clips)
+        about = {"scores": scored.to_dict()} if scored else {}
+        card = train_model(
+            recognizer, clips, store, out, seed=seed, device=where, progress=progress, task=task, about=about
+        )
+    content = {
+        "model": out,
+        "card": card,
+        "method": method,
+        "classes": clips.classes,
+        "clips": len(clips),
+        "scores": about.get("scores"),
+        "skipped": clips.skipped,
+    }
     if as_json:
         output.document(content)
         return
     show_skipped(clips.skipped)
     output.say(f"{method}, trained on {len(clips)} clips of {len(clips.subjects)} subjects, is in {out}")
+    output.say(f"What it is, and what it is not for: {card}{'' if scored else ' (not evaluated: see --scores)'}")
     output.say(f"Next: dstan predict VIDEO --model {out}", "dim")
 
 
@@ -94,11 +125,15 @@ def train_model(
     seed: int = 0,
     device: str = "cpu",
     progress: Progress = silent,
-) -> None:
-    """Fit a recogniser on all clips and write its model folder."""
+    task: str | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Fit a recogniser on all clips, write its model folder, and return its card."""
     from dstan._engine import keep_memory
     from dstan.preprocessing.cache import load_prepared
     from dstan.recognizers import save_model
+    from dstan.reports.card import describe_data, write_card
+    from dstan.tasks import find_task
 
     if not len(clips):
         raise CorpusError("there is not one clip to train on", where=out)
@@ -112,7 +147,10 @@ def train_model(
 
     recognizer.fit(prepared, classes=clips.classes, seed=seed, device=device, on_epoch=on_epoch)
     warn_of_restarts(recognizer)
-    save_model(recognizer, out)
+    name = task or clips.task
+    data = describe_data(clips, find_task(name) if name else None)
+    save_model(recognizer, out, {"data": data, **(about or {})})
+    return write_card(recognizer, out)
 
 
 def warn_of_restarts(recognizer: Recognizer) -> None:
@@ -124,19 +162,54 @@ def warn_of_restarts(recognizer: Recognizer) -> None:
 
 @app.command(rich_help_panel=PANEL)
 def info(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that dstan train or pretrain wrote.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[MODEL]",
+            help="A folder that dstan train or pretrain wrote [default: the model that comes along].",
+            show_default=False,
+        ),
+    ] = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Print its settings instead, as TOML that --config reads.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Say what a model is: its method, classes, settings and how it was trained.
+    """Show the card of a model: what it is, its data, classes and scores, what it is not for, and the law.
+
+    In a terminal it is set in type; elsewhere it is the Markdown of card.md.
 
     Example: `dstan info model`
-    """
-    from dstan.evaluation.standing import Standing
-    from dstan.recognizers import describe_model, load_model
 
-    recognizer, written = load_model(model), describe_model(model)
-    content = {
-        "model": model,
+    Its settings, to use them again: `dstan info model --settings > same.toml`
+    """
+    from dstan.inference.shipped import SHIPPED
+    from dstan.recognizers import describe_model, load_model
+    from dstan.recognizers.model_files import CARD
+    from dstan.reports.card import body_of, card_text
+
+    folder = model or SHIPPED
+    recognizer, written = load_model(folder), describe_model(folder)
+    if as_json:
+        output.document(_about(folder, recognizer, written))
+        return
+    if settings:
+        output.say(recognizer.settings.to_toml().rstrip())
+        return
+    if not (folder / CARD).is_file():
+        output.note(f"no {CARD} was written beside the model; this is what its model.json knows")
+    text = card_text(recognizer, written)
+    output.markdown(body_of(text), otherwise=text)
+
+
+def _about(folder: Path, recognizer: Recognizer, written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of a model, for machines."""
+    from dstan.recognizers.model_files import CARD
+
+    card, about = folder / CARD, written.get("about", {})
+    return {
+        "model": folder,
+        "card": card if card.is_file() else None,
         "method": recognizer.name,
         "description": recognizer.description,
         "reference": recognizer.reference,
@@ -145,43 +218,10 @@ def info(
         "parameters": recognizer.parameters,
         "classes": recognizer.classes_,
         "trained": recognizer.trained_,
+        "data": about.get("data"),
+        "scores": about.get("scores"),
         "choice": recognizer.choice_,
         "created": written["created"],
         "made_by": written["made_by"],
         "settings": recognizer.settings.to_dict(),
     }
-    if as_json:
-        output.document(content)
-        return
-    made_by = ", ".join(f"{name} {version}" for name, version in written["made_by"].items())
-    trained = recognizer.trained_
-    output.say(f"{Standing.of(recognizer).shown}: {recognizer.description}", "bold")
-    output.say(f"{recognizer.reference}; fidelity: {recognizer.fidelity}".removeprefix("; "))
-    for line in _learned_from(recognizer):
-        output.say(line)
-    if recognizer.parameters:
-        output.say(f"{recognizer.parameters:,} parameters")
-    output.say(f"seed {trained['seed']} on {trained['device']}, {written['created']}, by {made_by}")
-    if recognizer.choice_.get("uf1") is not None:
-        chosen = {key: value for key, value in recognizer.choice_.items() if key in ("C", "gamma", "variant")}
-        values = ", ".join(f"{key} {value:g}" for key, value in chosen.items() if value)
-        tried = recognizer.choice_["candidates"]
-        output.say(f"chosen of {tried} candidates by people held out of the training clips: {values}")
-    output.say()
-    output.say(recognizer.settings.to_toml().rstrip())
-
-
-def _learned_from(recognizer: Recognizer) -> list[str]:
-    """Say what a model learned from."""
-    trained = recognizer.trained_
-    if "teacher" not in trained:
-        labels = ", ".join(f"{trained['labels'].get(label, 0)} {label}" for label in recognizer.classes_)
-        return [f"trained on {trained['clips']} clips of {trained['subjects']} subjects: {labels}"]
-    found, checked = trained["checked"], trained["teacher"]["checked"]
-    return [
-        f"taught {trained['clips']:,} clips of drawn motion for the task {trained['task']}; it has seen no real face",
-        f"classes: {', '.join(recognizer.classes_)}",
-        f"of {checked:,} other drawn clips: UF1 {found['uf1']:.3f}, UAR {found['uar']:.3f}, action units "
-        f"{found['units_f1']:.3f} (F1), which says nothing about real faces",
-        "settings of training, init, fusion and recognition did not count for that; card.md has the teacher's",
-    ]

@@ -94,6 +94,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Ite
     console().print(drawn)
 
 
+def markdown(text: str, *, otherwise: str) -> None:
+    """Set Markdown in type where standard output is a terminal, and print other text as it is where it is none.
+
+    Parameters
+    ----------
+    text
+        For the terminal.
+    otherwise
+        For files and other programs.
+    """
+    if not sys.stdout.isatty():
+        sys.stdout.write(otherwise)
+        return
+    from rich.markdown import Markdown
+
+    console().print(Markdown(text))
+
+
 def document(content: Any) -> None:
     """Print one JSON document: the whole of standard output under ``--json``."""
     sys.stdout.write(json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -104,7 +104,7 @@ def _check_agreement(folder: Path, before: Mapping[str, Any], now: Mapping[str, 
 
 
 def _check_same(folder: Path, name: str, before: object, now: object) -> None:
-    for path, old, new in _differences(name, before, now):
+    for path, old, new in differences(name, before, now):
         raise RunError(
             f"it was begun with other settings: {path} is {new!r} here and {old!r} there",
             where=folder,
@@ -112,9 +112,18 @@ def _check_same(folder: Path, name: str, before: object, now: object) -> None:
         )
 
 
-def _differences(path: str, before: object, now: object) -> Iterator[tuple[str, object, object]]:
+def differences(path: str, before: object, now: object) -> Iterator[tuple[str, object, object]]:
+    """Yield what differs of two nested mappings: its name with dots, and the two values.
+
+    Parameters
+    ----------
+    path
+        What they are called; "settings" is left out of names.
+    before, now
+        The two.
+    """
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in {**before, **now}:
-            yield from _differences(f"{path}.{key}".replace("settings.", "", 1), before.get(key), now.get(key))
+            yield from differences(f"{path}.{key}".replace("settings.", "", 1), before.get(key), now.get(key))
     elif before != now:
         yield path, before, now

@@ -4,6 +4,6 @@ Everything that a card says is in ``model.json``; ``card.md`` is made from it, f
 """
 
 from dstan.reports.card.data import describe_data
-from dstan.reports.card.writing import card_text, write_card
+from dstan.reports.card.writing import body_of, card_text, write_card
 
-__all__ = ["card_text", "describe_data", "write_card"]
+__all__ = ["body_of", "card_text", "describe_data", "write_card"]

@@ -18,7 +18,7 @@ OWN = "folder"
 MOST_REASONS = 6
 
 
-def describe_data(clips: ClipSet, task: Task) -> dict[str, Any]:
+def describe_data(clips: ClipSet, task: Task | None) -> dict[str, Any]:
     """Return what ``model.json`` keeps of the clips that a model is trained on.
 
     Parameters
@@ -26,7 +26,7 @@ def describe_data(clips: ClipSet, task: Task) -> dict[str, Any]:
     clips
         Those that are learned from, labelled, and what was left out.
     task
-        Whose classes they have.
+        Whose classes they have; None where they came with their labels.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def describe_data(clips: ClipSet, task: Task) -> dict[str, Any]:
     }
 
 
-def _describe(corpus: str, clips: ClipSet, task: Task) -> dict[str, Any]:
+def _describe(corpus: str, clips: ClipSet, task: Task | None) -> dict[str, Any]:
     own = [clip for clip in clips if clip.corpus == corpus]
     people = list(dict.fromkeys(clip.subject for clip in own))
     skipped = Counter(one.reason for one in clips.skipped if one.corpus == corpus)
@@ -51,7 +51,7 @@ def _describe(corpus: str, clips: ClipSet, task: Task) -> dict[str, Any]:
         "subjects": len(people),
         **({} if corpus == OWN else {"people": people}),
         "labels": ClipSet(tuple(own), clips.classes).counts,
-        "words": _words(own, task, corpus, clips.classes),
+        "words": _words(own, task, corpus, clips.classes) if task else {},
         "skipped": dict(skipped.most_common()),
     }
 
