@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dstan.config import Settings, setting
+from dstan.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,8 @@ class SpottingSettings(Settings):
     looks: float = setting(12.0, "Times a second that the face is looked for", low=2.0, high=60.0)
     key_seconds: float = setting(1.0, "Seconds after which motion is measured from a new picture", low=0.3, high=10.0)
     lost_seconds: float = setting(0.3, "Absence of the face that ends a stretch, seconds", low=0.05, high=5.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shortest >= self.longest:
+            raise ConfigError(f"shortest ({self.shortest:g} s) has to be less than longest ({self.longest:g} s)")
