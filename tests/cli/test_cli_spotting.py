@@ -14,9 +14,11 @@ from typer.testing import CliRunner, Result
 
 from dstan.cli import app
 from dstan.errors import FaceError, FrameError
+from dstan.inference import Model
 from dstan.inference import spotting as library
 from dstan.inference.shipped import SYNTHETIC_ONLY
 from dstan.inference.spotting import Spotting
+from dstan.reports import overlay
 from spotted import event, spotting
 
 Run = Callable[..., Result]
@@ -140,9 +142,40 @@ def test_settings_rate_and_least_probability_reach_the_library(asked: list[dict[
     assert (asked[0]["fps"], asked[0]["min_confidence"]) == (30.0, 0.6)
 
 
+def test_an_overlay_is_drawn_from_one_look_an_event(
+    asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[Path, list[Any]]] = []
+    monkeypatch.setattr(Model, "look", lambda self, path, **how: {"path": path, **how})
+    monkeypatch.setattr(overlay, "write_overlay", lambda out, looks, progress: drawn.append((out, list(looks))))
+    out = tmp_path / "seen.mp4"
+    result = run("a.mp4", "--overlay", str(out), "--min-confidence", "0.6")
+    assert result.exit_code == 0, result.output
+    ((written, looks),) = drawn
+    assert written == out
+    assert [(look["onset"], look["apex"], look["offset"]) for look in looks] == [
+        (60, 65, 70),
+        (120, 125, 130),
+        (480, 485, 490),
+    ]
+    assert all((look["path"], look["min_confidence"]) == (Path("a.mp4"), 0.6) for look in looks)
+    assert f"written: {out}" in result.stdout
+
+
+def test_without_a_named_event_no_overlay_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(library, "spot_video", lambda path, *_, **__: spotting(path, events=(event(60),)))
+    result = run("a.mp4", "--overlay", str(tmp_path / "seen.mp4"))
+    assert result.exit_code == 0, result.output
+    assert "no event was named, so no overlay is written" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["a.mp4", "b.mp4", "--overlay", "c.mp4"], ["--overlay writes one video"]),
+        (["a.mp4", "--overlay", "a.mp4"], ["the video itself"]),
+        (["a.mp4", "--overlay", "b.mp4", "--no-name"], ["--no-name goes without"]),
         (["a.mp4", "--format", "csv"], ["not where", "Add --out"]),
         (["a.mp4", "--out", "x", "--format", "elan"], ["--format elan is not known", "Choose from json, csv, eaf"]),
         (["x/a.mp4", "y/a.mov", "--out", "x"], ["2 videos are called a", "one after the other"]),

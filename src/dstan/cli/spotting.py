@@ -43,6 +43,9 @@ def spot(
             "--format", metavar="|".join(FORMATS), help="Write this only; may be repeated.", show_default=False
         ),
     ] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(metavar="OUT.mp4", help="Write the video with what the model saw in each event.")
+    ] = None,
     fps: Annotated[float | None, typer.Option(metavar="F", min=0.001, help="Frame rate of an image folder.")] = None,
     assignments: Annotated[
         list[str] | None,
@@ -66,11 +69,14 @@ def spot(
 
     wanted = _formats(formats, out)
     settings = SpottingSettings().replaced(options.settings(None, assignments))
-    if not name and (model is not None or min_confidence is not None):
-        raise ConfigError("--no-name goes without --model and --min-confidence", hint="Leave one of them out")
+    if not name and (model is not None or min_confidence is not None or overlay is not None):
+        raise ConfigError(
+            "--no-name goes without --model, --min-confidence and --overlay", hint="Leave one of them out"
+        )
     _check_names(videos, out)
+    _check_overlay(videos, overlay)
     loaded = load_model(model) if name else None
-    work = _Work(loaded, settings, fps, min_confidence, out, wanted, as_json)
+    work = _Work(loaded, settings, fps, min_confidence, out, wanted, overlay, as_json)
     stopped = work.through(videos)
     if as_json:
         output.document({"model": model, "videos": work.found, "failed": work.failed})
@@ -89,6 +95,7 @@ class _Work:
     min_confidence: float | None
     out: Path | None
     formats: Sequence[str]
+    overlay: Path | None
     as_json: bool
     found: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
@@ -123,12 +130,30 @@ class _Work:
                 progress=progress,
             )
             files = [] if self.out is None else write_files(self.out, found, self.formats)
+            if self.overlay is not None and self.model is not None:
+                files += self._draw(self.overlay, found, self.model, progress)
         self.found.append({**events_document(found), "files": [str(file) for file in files]})
         if not self.as_json:
             show_spotting(found)
             for file in files:
                 output.say(f"  written: {file}", "dim")
         self._warn(found)
+
+    def _draw(self, out: Path, found: Spotting, model: Model, progress: Progress) -> list[Path]:
+        """Write the overlay of a video; an event that could not be prepared, as a warning says, is not in it."""
+        from dstan.reports.overlay import write_overlay
+
+        named = [event for event in found.events if event.prediction is not None]
+        looks = []
+        for done, event in enumerate(named, 1):
+            frames = {"onset": event.onset, "apex": event.apex, "offset": event.offset}
+            looks.append(model.look(found.path, **frames, fps=self.fps, min_confidence=self.min_confidence))
+            progress("look", done, len(named))
+        if not looks:
+            output.warn(f"{found.path}: no event was named, so no overlay is written")
+            return []
+        write_overlay(out, looks, progress=progress)
+        return [out]
 
     def _warn(self, found: Spotting) -> None:
         """Print warnings: what is about the model once, however many videos there are."""
@@ -230,6 +255,15 @@ def _check_names(videos: Sequence[Path], out: Path | None) -> None:
                 f"{times} videos are called {stem}: the files of one would take the other's place",
                 hint="Spot them one after the other, with an --out of their own",
             )
+
+
+def _check_overlay(videos: Sequence[Path], overlay: Path | None) -> None:
+    from dstan.reports.overlay import check_overlay
+
+    if overlay is not None:
+        if len(videos) > 1:
+            raise ConfigError("--overlay writes one video, so it takes one", hint="Run dstan spot once for each")
+        check_overlay(overlay, videos[0])
 
 
 def _stem(video: Path) -> str:
