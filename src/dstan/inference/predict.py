@@ -20,6 +20,7 @@ from dstan.clips import Clip, PreparedClip
 from dstan.errors import ConfigError, FrameError
 from dstan.inference.doubts import nothing_told, stillness
 from dstan.inference.shipped import SHIPPED, SYNTHETIC_ONLY, has_seen_drawn_motion_only
+from dstan.preprocessing.recipe import Recipe
 from dstan.video import list_images, video_fps
 
 if TYPE_CHECKING:
@@ -119,12 +120,15 @@ class Look:
     maps
         For each stream with spatial attention the (T, h, w) weight, 0 to 1, of each position of each step. A map covers
         the whole of the prepared arrays, in fewer pixels; its steps are those of ``prepared``.
+    recipe
+        How the clip was prepared.
     """
 
     clip: Clip
     prepared: PreparedClip
     prediction: Prediction
     maps: Mapping[StreamName, NDArray[np.float32]]
+    recipe: Recipe
 
 
 @dataclass(frozen=True)
@@ -310,7 +314,8 @@ def _look(recognizer: Recognizer, clip: Clip, fps: float | None, min_confidence:
         units=details["units"],
         min_confidence=min_confidence,
     )
-    return Look(clip, prepared, prediction, {name: maps[0] for name, maps in found.maps.items() if maps is not None})
+    maps = {stream: weights[0] for stream, weights in found.maps.items() if weights is not None}
+    return Look(clip, prepared, prediction, maps, recognizer.recipe)
 
 
 def check_confidence(least: float | None) -> None:

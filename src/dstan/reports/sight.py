@@ -64,7 +64,7 @@ class SpatialMap:
 
 
 def spatial_maps(look: Look) -> dict[str, SpatialMap]:
-    """Return the map of each stream that has one; where times are unknown, steps stand at 0, 1, 2 ... for seconds.
+    """Return the map of each stream that has one; where times are unknown, frames stand for seconds.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def spatial_maps(look: Look) -> dict[str, SpatialMap]:
     found = {}
     for stream, weights in look.maps.items():
         times = known[stream]
-        steps = np.arange(len(weights), dtype=np.float64) if times is None else times
+        steps = np.linspace(0, look.prepared.done["frames"] - 1, len(weights)) if times is None else times
         found[str(stream)] = SpatialMap(
             weights, steps, *(float(value) for value in (weights.min(), weights.mean(), weights.max()))
         )
