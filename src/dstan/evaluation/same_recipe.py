@@ -130,10 +130,19 @@ def _check_kind(run: Path, info: Mapping[str, Any], about: Mapping[str, Any]) ->
 def _check_settings(run: Path, recognizer: Recognizer, about: Mapping[str, Any]) -> None:
     there, here = _without_path(about["settings"]), _without_path(recognizer.settings.to_dict())
     for path, old, new in differences("settings", there, here):
-        _refuse(run, path.removeprefix("settings."), _shown(old), _shown(new))
+        name = path.removeprefix("settings.")
+        _refuse(run, name, *(_shown(_declared(recognizer, name) if one is None else one) for one in (old, new)))
     files = about.get("files", {}), recognizer.given()
     if sorted(files[0].values()) != sorted(files[1].values()):
         _refuse(run, "the weights that it begins from", *(_files(one) for one in files))
+
+
+def _declared(recognizer: Recognizer, name: str) -> object:
+    """Return a setting as it is declared, which is what it is where a run does not name it."""
+    try:
+        return type(recognizer.settings)().value(name)
+    except AttributeError:
+        return None
 
 
 def _without_path(settings: Mapping[str, Any]) -> dict[str, Any]:

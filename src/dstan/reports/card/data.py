@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dstan.clips import Clip, ClipSet
-from dstan.corpora import CORPORA
+from dstan.recognizers.origins import drawn_clips
 from dstan.reports.card.drawn import how_it_learned
 from dstan.reports.card.facts import Facts, title_of
 from dstan.reports.card.markdown import bullets, paragraph, table
@@ -30,9 +30,9 @@ def describe_data(clips: ClipSet, task: Task | None) -> dict[str, Any]:
 
     Returns
     -------
-    ``task``, ``notes`` and ``corpora``: for each its ``clips``, ``subjects``, ``people`` (the ids that the corpus
-    gives them; not of a user's own clips), ``labels``, ``words`` (which emotions make a class, and how often each
-    occurs) and ``skipped`` (how many clips for which reason).
+    ``task``, ``notes`` and ``corpora``: for each its ``clips``, ``subjects``, whether it is ``synthetic``, ``people``
+    (the ids that the corpus gives them; not of a user's own clips), ``labels``, ``words`` (which emotions make a class,
+    and how often each occurs) and ``skipped`` (how many clips for which reason).
     """
     names = dict.fromkeys(clip.corpus for clip in clips)
     return {
@@ -49,6 +49,7 @@ def _describe(corpus: str, clips: ClipSet, task: Task | None) -> dict[str, Any]:
     return {
         "clips": len(own),
         "subjects": len(people),
+        "synthetic": all(drawn_clips(own)),
         **({} if corpus == OWN else {"people": people}),
         "labels": ClipSet(tuple(own), clips.classes).counts,
         "words": _words(own, task, corpus, clips.classes) if task else {},
@@ -89,13 +90,14 @@ def _drawn(facts: Facts) -> str:
 def _clips(facts: Facts) -> str:
     corpora: Mapping[str, Any] = facts.data.get("corpora", {})
     if not corpora:
-        names = ", ".join(map(title_of, facts.own_corpora)) or "unknown corpora"
+        names = ", ".join(map(facts.title, facts.own_corpora)) or "unknown corpora"
         return paragraph(
             f"{facts.trained['clips']} clips of {facts.trained['subjects']} people ({names}). Whoever saved this model "
             "noted no more."
         )
     rows = [
-        (title_of(name), one["clips"], one["subjects"], sum(one["skipped"].values())) for name, one in corpora.items()
+        (facts.title(name), one["clips"], one["subjects"], sum(one["skipped"].values()))
+        for name, one in corpora.items()
     ]
     numbers = ("clips", "people", "left out")
     people = [_people(name, one) for name, one in corpora.items()]
@@ -159,8 +161,9 @@ def classes(facts: Facts) -> str:
         for name in names
     )
     columns = ("class", "clips", *(f"emotions in {title_of(name)}" for name in corpora))
-    coded = "How often each emotion occurs stands beside it. It is what coders of the corpus wrote, not what was felt."
-    return "\n\n".join([table(columns, rows, numbers=("clips",)), paragraph(coded)])
+    wrote = "what was to be drawn" if facts.is_synthetic else "what coders wrote, not what was felt"
+    about = paragraph(f"How often each emotion occurs stands beside it: {wrote}.")
+    return "\n\n".join([table(columns, rows, numbers=("clips",)), about])
 
 
 def _made_of(words: Mapping[str, int]) -> str:
@@ -207,16 +210,3 @@ def citations(facts: Facts) -> list[str]:
         Of the model.
     """
     return [f"{corpus.title}: {corpus.citation}." for corpus in facts.declared.values()]
-
-
-def has_own_clips(facts: Facts) -> bool:
-    """Tell whether it has learned from clips that no declared corpus holds.
-
-    Parameters
-    ----------
-    facts
-        Of the model.
-    """
-    return not facts.is_synthetic and any(
-        name not in CORPORA or not CORPORA[name].citation for name in facts.own_corpora
-    )

@@ -70,15 +70,31 @@ class Facts:
         """What the weights had learned from that it began with."""
         return tuple(name for name in self.trained.get("corpora", ()) if name not in self.own_corpora)
 
+    def is_drawn(self, corpus: str) -> bool:
+        """Tell whether the clips of a corpus that it was trained on are those of a synthetic twin."""
+        about = self.data.get("corpora", {}).get(corpus, {})
+        return bool(about.get("synthetic", self.is_synthetic))
+
+    def title(self, corpus: str) -> str:
+        """Return what the field calls a corpus that it was trained on, and whether it was a twin."""
+        return f"{title_of(corpus)}{' (synthetic twin)' if self.is_drawn(corpus) else ''}"
+
+    @property
+    def has_own_clips(self) -> bool:
+        """Whether it was trained on clips that no declared corpus holds."""
+        own = (name for name in self.own_corpora if not self.is_drawn(name))
+        return any(name not in CORPORA or not CORPORA[name].citation for name in own)
+
     @property
     def declared(self) -> dict[str, Corpus]:
         """The declarations of all real corpora that it has learned from; the user's own clips have none."""
-        names = () if self.is_synthetic else (*self.own_corpora, *self.earlier_corpora)
+        own = [name for name in self.own_corpora if not self.is_drawn(name)]
+        names = [*own, *(() if self.is_synthetic else self.earlier_corpora)]
         return {name: CORPORA[name] for name in names if name in CORPORA and CORPORA[name].citation}
 
 
 def title_of(corpus: str) -> str:
-    """Return what the field calls a corpus.
+    """Return what the field calls a corpus; a user's own clips have no name there.
 
     Parameters
     ----------
@@ -87,4 +103,6 @@ def title_of(corpus: str) -> str:
     """
     if corpus == DRAWN:
         return "drawn motion"
-    return CORPORA[corpus].title if corpus in CORPORA else corpus
+    if corpus not in CORPORA:
+        return corpus
+    return CORPORA[corpus].title if CORPORA[corpus].citation else "own clips"

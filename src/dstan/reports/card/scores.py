@@ -15,8 +15,6 @@ SHOWN = {
     "uf1": "UF1",
     "uar": "UAR",
     "f1_le_ngo": "F1 (Le Ngo)",
-    "precision": "precision",
-    "recall": "recall",
 }
 """The scores of the card and their names."""
 _SPLITS = {
@@ -95,7 +93,10 @@ def _table(found: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             table(("score", "value", "95 % over people"), rows, numbers=("value", "95 % over people")),
-            paragraph(f"Always saying {name}, the most frequent class, has an accuracy of {largest:.3f}."),
+            paragraph(
+                f"Always saying “{name}”, the most frequent class, has an accuracy of {largest:.3f}."
+                f"{'' if found['accuracy'] > largest else ' **This recipe does no better than that.**'}"
+            ),
         ]
     )
 
@@ -105,7 +106,7 @@ def _by_class(found: Mapping[str, Any]) -> str:
     right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
     seeds = len(found["per_seed"])
     rows = [
-        (name, f"{true[k] / seeds:.0f}", _share(right[k], true[k]), _share(right[k], said[k]))
+        (name, f"{true[k] / seeds:.0f}", _share(right[k], true[k], "no clip"), _share(right[k], said[k], "not said"))
         for k, name in enumerate(found["classes"])
     ]
     columns = ("class", "clips", "found (recall)", "right when said (precision)")
@@ -153,8 +154,8 @@ def _ends(ends: tuple[float, float]) -> str:
     return f"{ends[0]:.2f} to {ends[1]:.2f}"
 
 
-def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.2f}" if whole else "never"
+def _share(part: float, whole: float, otherwise: str) -> str:
+    return f"{part / whole:.2f}" if whole else otherwise
 
 
 def _or_none(value: float | None) -> str:

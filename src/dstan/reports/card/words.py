@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dstan.reports.card.data import citations, filmed, has_own_clips, licences
+from dstan.reports.card.data import citations, filmed, licences
 from dstan.reports.card.facts import Facts
 from dstan.reports.card.markdown import bullets, paragraph
 
@@ -76,7 +76,7 @@ def _limits_of_drawing(facts: Facts) -> list[str]:
 
 def _limits_of_corpora(facts: Facts) -> list[str]:
     said = filmed(facts)
-    if has_own_clips(facts):
+    if facts.has_own_clips:
         said.append("Clips of your own: whom they show, and how they were filmed, only you know. Write it here.")
     return [
         *said,
@@ -175,7 +175,7 @@ def licence(facts: Facts) -> str:
     if facts.is_synthetic:
         return paragraph("Everything that it learned from is drawn by dstan (MIT): no corpus' agreement binds it.")
     said = licences(facts)
-    if has_own_clips(facts):
+    if facts.has_own_clips:
         said.append("Clips of your own: as the people in them have agreed to.")
     return "\n\n".join(
         [

@@ -12,7 +12,7 @@ from dstan.recognizers import Recognizer, describe_model
 from dstan.recognizers.model_files import CARD
 from dstan.recognizers.settings import DIFFERENCES, GREY
 from dstan.reports.card import data, drawn, scores, words
-from dstan.reports.card.facts import Facts, title_of
+from dstan.reports.card.facts import Facts
 from dstan.reports.card.markdown import paragraph, table
 
 Section = Callable[[Facts], str]
@@ -55,8 +55,7 @@ def card_text(recognizer: Recognizer, document: Mapping[str, Any]) -> str:
         Its ``model.json``: :func:`dstan.recognizers.describe_model`.
     """
     facts = Facts(recognizer, document)
-    titles = ", ".join(map(title_of, facts.own_corpora)) or "unknown clips"
-    title = f"# {recognizer.name}, {'taught drawn motion' if facts.is_taught else f'trained on {titles}'}"
+    title = f"# {recognizer.name}, {'taught drawn motion' if facts.is_taught else f'trained on {_data_of(facts)}'}"
     sections = (f"## {name}\n{make(facts)}" for name, make in _sections(facts))
     return "\n\n".join([_front(facts), title, _lead(facts), *sections]) + "\n"
 
@@ -89,6 +88,11 @@ def _sections(facts: Facts) -> Iterator[tuple[str, Section]]:
         yield "What was drawn", drawn.what_was_drawn
 
 
+def _data_of(facts: Facts) -> str:
+    """Return what it was trained on, in a few words."""
+    return ", ".join(map(facts.title, facts.own_corpora)) or "unknown clips"
+
+
 def _front(facts: Facts) -> str:
     """Return what catalogues read, as YAML; every value is written as JSON, which is YAML, too."""
     tags = ["facial-micro-expressions", "micro-expression-recognition", *(["synthetic-data"] * facts.is_synthetic)]
@@ -105,11 +109,9 @@ def _indexed(facts: Facts, found: Mapping[str, Any]) -> dict[str, Any]:
         {"type": "f1" if key in ("uf1", "f1_le_ngo") else key, "name": name, "value": round(found[key], 4)}
         for key, name in scores.SHOWN.items()
     ]
-    corpora = ", ".join(map(title_of, facts.own_corpora))
-    twin = " (synthetic twin)" if found["run"]["synthetic"] else ""
     results = {
         "task": {"type": "video-classification", "name": facts.task},
-        "dataset": {"type": "+".join(facts.own_corpora), "name": f"{corpora}{twin}"},
+        "dataset": {"type": "+".join(facts.own_corpora), "name": _data_of(facts)},
         "metrics": metrics,
     }
     return {"name": facts.recognizer.name, "results": [results]}
@@ -124,7 +126,7 @@ def _lead(facts: Facts) -> str:
     saw = (
         f"It learned from {facts.trained['clips']:,} clips whose motion was drawn from action units."
         if facts.is_taught
-        else f"Its {facts.trained['clips']:,} clips are drawn: a synthetic twin of each corpus."
+        else f"Its {facts.trained['clips']:,} clips are drawn: {_data_of(facts)}."
     )
     return paragraph(
         f"**It has seen no real face.** {saw} It is for trying the software, for judging what such a model is worth, "
@@ -153,7 +155,7 @@ def _identity(facts: Facts) -> str:
         "settings": f"digest {model.settings.digest()}, recipe {model.recipe.digest()}; `dstan info MODEL --settings`",
         "made": f"{made['created'][:10]}, by {makers}",
     }
-    return table(("", ""), ((name, value) for name, value in rows.items() if value))
+    return table(("property", "value"), ((name, value) for name, value in rows.items() if value))
 
 
 def _seen(model: Recognizer) -> str:
