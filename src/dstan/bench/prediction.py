@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,12 @@ REPETITIONS = 5
 
 
 def bench_predict() -> Bench:
-    """Measure DSTAN at the paper's size on one clip: whole, preparation, and the networks."""
+    """Measure DSTAN at the paper's size on one clip: whole, preparation, and the networks.
+
+    Where the packages of ``dstan[onnx]`` are installed, the networks run through onnxruntime, too.
+    """
+    from dstan.inference.export import PACKAGES, export_onnx
+    from dstan.inference.onnx_model import OnnxRecognizer
     from dstan.preprocessing.pipeline import prepare_clip
     from dstan.recognizers import recognizer
 
@@ -29,6 +35,10 @@ def bench_predict() -> Bench:
             "preparation": lambda: prepare_clip(clip, model.recipe),
             "both networks and the SVM": lambda: model.predict_proba([prepared]),
         }
+        if all(map(find_spec, PACKAGES)):
+            export_onnx(model, Path(folder) / "model.onnx")
+            through = OnnxRecognizer(model, Path(folder) / "model.onnx")
+            work["the same by onnxruntime"] = lambda: through.predict_proba([prepared])
         values = {name: 1000 * median_seconds(job, REPETITIONS) for name, job in work.items()}
         frames = prepared.done["frames"]
     what = f"DSTAN at 9 x 224 x 224 on one clip of {frames} frames, 640 x 480 JPEG; median of {REPETITIONS}"
