@@ -29,6 +29,7 @@ from dstan.cli import (
     reproduction,
     spotting,
     tuning,
+    web,
 )
 from dstan.errors import ConfigError, DstanError, UnknownNameError
 
@@ -94,6 +95,7 @@ for group in (
     reproduction,
     prediction,
     spotting,
+    web,
     models,
     pretraining,
     export,
