@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 from dstan import _atomic
 from dstan.errors import FrameError, ShapeError
 from dstan.video.frame import Frame
+from dstan.video.packets import Damage, ended_early, opened, packets_of, walk
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-    from av.packet import Packet
     from av.video.stream import VideoStream
 
 CONTAINERS = {
@@ -55,13 +54,13 @@ def video_info(path: Path) -> VideoInfo:
     FrameError
         If it cannot be opened, is damaged or holds no video.
     """
-    with _opened(path, path) as (container, stream):
-        packets = [item for item in _packets(container, stream, path) if item.size and not item.is_discard]
-        times = sorted(float(packet.pts * packet.time_base) for packet in packets if packet.pts is not None)
-        if not times:
-            raise FrameError("the video holds no frames", where=path)
-        gap = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1 / float(stream.average_rate or 25)
-        return VideoInfo(len(packets), 1 / gap, times[-1] - times[0] + gap)
+    packets = packets_of(path, path)
+    if not len(packets.times):
+        raise _no_frames(path)
+    between = len(packets.times) - 1
+    lasts = float(int(packets.times[-1] - packets.times[0]) * packets.tick)
+    gap = lasts / between if lasts > 0 else 1 / (packets.rate or 25)
+    return VideoInfo(packets.count, 1 / gap, lasts + gap)
 
 
 def video_fps(path: Path) -> float:
@@ -126,43 +125,6 @@ def _chain(first: NDArray[np.uint8], rest: Iterable[NDArray[np.uint8]]) -> Itera
     yield from rest
 
 
-@contextmanager
-def _opened(path: Path, where: object) -> Iterator[tuple[InputContainer, VideoStream]]:
-    import av
-
-    if not path.is_file():
-        raise FrameError(f"there is no video {path}", where=where)
-    try:
-        container = av.open(str(path), metadata_errors="ignore")
-    except (av.FFmpegError, OSError) as error:
-        what = (
-            "is empty (zero bytes)" if path.stat().st_size == 0 else f"cannot be opened as a video ({error.strerror})"
-        )
-        raise FrameError(
-            f"{path.name} {what}", where=where, hint="Copy it again, or play it to see whether it is whole"
-        ) from error
-    with container:
-        if not container.streams.video:
-            raise FrameError(f"{path.name} holds no video", where=where)
-        yield container, container.streams.video[0]
-
-
-def _packets(container: InputContainer, stream: VideoStream, where: object) -> Iterator[Packet[VideoStream]]:
-    import av
-
-    try:
-        for packet in container.demux(stream):
-            if packet.is_corrupt:
-                raise _ended_early(where)
-            yield packet  # the last one is empty and flushes the decoder
-    except av.FFmpegError as error:
-        raise _ended_early(where) from error
-
-
-def _ended_early(where: object) -> FrameError:
-    return FrameError("the video is damaged or ends early", where=where, hint="Copy it again, or re-encode it")
-
-
 class _Entry(NamedTuple):
     """Where reading may begin late: seconds of the file's first frame, ticks of a key frame and of the frame wanted."""
 
@@ -178,22 +140,27 @@ def read_video(path: Path, start: int, stop: int | None, colour: bool, where: ob
     """
     entry = _entry(path, start, where) if start else None
     index, zero, time, shown = 0, None, math.nan, 0.0
-    with _opened(path, where) as (container, stream):
-        pictures = _decoded(container, stream, where)
+    with opened(path, where) as (container, stream):
+        pictures = _decoded(container, stream)
         if entry is not None:
             pictures = _from(entry, pictures, container, stream)
             index, zero = start, entry.zero
-        for picture in pictures:
-            time = math.nan if picture.time is None else picture.time
-            shown = float((picture.duration or 0) * picture.time_base) if picture.time_base else 0.0
-            zero = time if zero is None else zero
-            if stop is not None and index >= stop:
-                return
-            if index >= start:
-                yield Frame(index, time - zero, _pixels(picture, colour))
-            index += 1
+        try:
+            for picture in pictures:
+                if picture.is_corrupt and index >= start and (stop is None or index < stop):
+                    raise Damage
+                time = math.nan if picture.time is None else picture.time
+                shown = float((picture.duration or 0) * picture.time_base) if picture.time_base else 0.0
+                zero = time if zero is None else zero
+                if stop is not None and index >= stop:
+                    return
+                if index >= start:
+                    yield Frame(index, time - zero, _pixels(picture, colour))
+                index += 1
+        except Damage as error:
+            raise ended_early(where, index, time - (zero or 0.0)) from error.__cause__
         if stop is None or index < stop:
-            _check_end(container, stream, time + shown, where)
+            _check_end(container, stream, time, shown, index, zero, where)
     if stop is not None and index < stop:
         raise FrameError(
             f"the video ends early: {index} frames, but {stop} are needed",
@@ -201,7 +168,13 @@ def read_video(path: Path, start: int, stop: int | None, colour: bool, where: ob
             hint="Copy it again, or correct onset and offset",
         )
     if index == 0:
-        raise FrameError("the video holds no frames", where=where)
+        raise _no_frames(where)
+
+
+def _no_frames(where: object) -> FrameError:
+    return FrameError(
+        "the video holds no frames", where=where, hint="The recording stopped before it began: record or copy it again"
+    )
 
 
 def _entry(path: Path, start: int, where: object) -> _Entry | None:
@@ -210,33 +183,28 @@ def _entry(path: Path, start: int, where: object) -> _Entry | None:
     None where reading has to begin at the first frame: there is no such key frame, the file has no usable times, or
     it cannot be entered there.
     """
+    packets = packets_of(path, where, start + _REORDERED + 1)
+    times, keys = packets.times, packets.keys
+    guessed = packets.form == "avi" and len(keys) < len(times)  # it stores no times of its own
+    if guessed or len(times) < packets.count or start >= len(times) or not (np.diff(times[: start + 2]) > 0).all():
+        return None
+    before = keys[: np.searchsorted(keys, times[start], side="right")]
+    key = int(before[-1] if len(before) else times[0])
+    lands = key > times[0] and _lands(path, where, key)
+    return _Entry(float(int(times[0]) * packets.tick), key, int(times[start])) if lands else None
+
+
+def _lands(path: Path, where: object, key: int) -> bool:
+    """Tell whether a file can be entered at a key frame."""
     import av
 
-    times: list[int] = []
-    keys: list[int] = []
-    with _opened(path, where) as (container, stream):
-        for packet in _packets(container, stream, where):
-            if not packet.size or packet.is_discard:
-                continue
-            if packet.pts is None:
-                return None
-            times.append(packet.pts)
-            keys += [packet.pts] if packet.is_keyframe else []
-            if len(times) > start + _REORDERED:
-                break
-        times.sort()
-        guessed = container.format.name == "avi" and len(keys) < len(times)  # it stores no times of its own
-        if guessed or start >= len(times) or len(set(times)) < len(times):
-            return None
-        key = max((key for key in keys if key <= times[start]), default=times[0])
-        entry = _Entry(float(times[0] * packet.time_base), key, times[start])
+    with opened(path, where) as (container, stream):
         try:
             container.seek(key, stream=stream)
             landed = next(container.demux(stream))
         except (av.FFmpegError, StopIteration):
-            return None
-        lands = landed.is_keyframe and landed.pts is not None and landed.pts <= key
-        return entry if lands and key > times[0] else None
+            return False
+        return landed.is_keyframe and landed.pts is not None and landed.pts <= key
 
 
 def _from(entry: _Entry, pictures: Iterator[Any], container: InputContainer, stream: VideoStream) -> Iterator[Any]:
@@ -244,23 +212,31 @@ def _from(entry: _Entry, pictures: Iterator[Any], container: InputContainer, str
     return itertools.dropwhile(lambda picture: picture.pts is None or picture.pts < entry.wanted, pictures)
 
 
-def _check_end(container: InputContainer, stream: VideoStream, last: float, where: object) -> None:
+def _check_end(
+    container: InputContainer,
+    stream: VideoStream,
+    time: float,
+    shown: float,
+    frames: int,
+    zero: float | None,
+    where: object,
+) -> None:
     """Compare the end of the last frame with the duration that the header of a file without sound declares."""
     if container.duration is None or len(container.streams) > 1:
         return
-    missing = (container.duration + (container.start_time or 0)) / 1e6 - last
+    missing = (container.duration + (container.start_time or 0)) / 1e6 - (time + shown)
     if missing * float(stream.average_rate or 25) > 3:
-        raise _ended_early(where)
+        raise ended_early(where, frames, time - (zero or 0.0))
 
 
-def _decoded(container: InputContainer, stream: VideoStream, where: object) -> Iterator[Any]:
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[Any]:
     import av
 
     try:
-        for packet in _packets(container, stream, where):
+        for packet in walk(container, stream):
             yield from packet.decode()
     except av.FFmpegError as error:
-        raise _ended_early(where) from error
+        raise Damage from error
 
 
 def _pixels(picture: Any, colour: bool) -> NDArray[np.uint8]:

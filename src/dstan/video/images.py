@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.errors import FrameError
+from dstan.video.files import is_video
 from dstan.video.frame import Frame
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
@@ -30,12 +31,14 @@ def list_images(folder: Path) -> tuple[str, ...]:
         If it is not a folder or holds no image.
     """
     try:
-        names = [item.name for item in folder.iterdir() if item.suffix.lower() in IMAGE_SUFFIXES]
+        files = [item for item in folder.iterdir() if not item.name.startswith(".")]
     except OSError as error:
         raise FrameError(f"cannot list the frames: {error.strerror}", where=folder) from error
-    names = [name for name in names if not name.startswith(".")]
+    names = [item.name for item in files if item.suffix.lower() in IMAGE_SUFFIXES]
     if not names:
-        raise FrameError("holds no images", where=folder, hint=f"Known kinds: {', '.join(IMAGE_SUFFIXES)}")
+        film = next(filter(is_video, sorted(files)), None)
+        hint = f"It holds video files: give those, as {film}" if film else f"Known kinds: {', '.join(IMAGE_SUFFIXES)}"
+        raise FrameError("holds no images", where=folder, hint=hint)
     return tuple(sorted(names, key=_natural))
 
 

@@ -1,0 +1,269 @@
+"""Video files without decoding: opened, their packets walked, and the times and key frames found there remembered."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dstan.errors import FrameError
+from dstan.video.clock import clock
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+REMEMBERED = 4
+"""Files whose packets are remembered: eight bytes a frame each."""
+_LETTERS = ("tty", "ansi")
+"""What FFmpeg would draw text files with."""
+
+
+class Damage(Exception):  # noqa: N818
+    """A file cannot be read on; whoever reads it knows where that is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Packets:
+    """What the packets of a video file say of its first frames, or of all.
+
+    Parameters
+    ----------
+    times
+        (n,) int64 ticks at which they are shown, sorted; packets without a time are not among them.
+    keys
+        (k,) int64 those of the key frames.
+    tick
+        Seconds of one.
+    count
+        Packets that hold a frame, with or without a time.
+    form
+        FFmpeg's name of the container.
+    rate
+        Frames per second as the header says; None where it does not.
+    whole
+        Whether that is all of the file.
+    """
+
+    times: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    tick: Fraction
+    count: int
+    form: str
+    rate: float | None
+    whole: bool
+
+
+_Key = tuple[str, int, int, int]
+_KNOWN: dict[_Key, Packets] = {}
+_LOCK = threading.Lock()
+
+
+def packets_of(path: Path, where: object, reach: int | None = None) -> Packets:
+    """Return what the packets of a video file say, of its first ``reach`` frames at least or of all.
+
+    A file is walked once: what was found is remembered until it changes. Where only a beginning is asked for, twice
+    as much is walked as was known, so that many askings cost as much as a few walks.
+
+    Parameters
+    ----------
+    path
+        The file.
+    where
+        What to call it in errors.
+    reach
+        How many frames; None for all.
+
+    Raises
+    ------
+    FrameError
+        If it cannot be opened, holds no video, or is damaged before that.
+    """
+    key = _key(path)
+    with _LOCK:
+        known = None if key is None else _KNOWN.get(key)
+    if known is not None and (known.whole or (reach is not None and known.count >= reach)):
+        return known
+    most = None if reach is None else max(reach, 0 if known is None else 2 * known.count)
+    found = _walk(path, where, reach, most)
+    if key is not None:
+        with _LOCK:
+            _KNOWN.pop(key, None)
+            while len(_KNOWN) >= REMEMBERED:
+                del _KNOWN[next(iter(_KNOWN))]
+            _KNOWN[key] = found
+    return found
+
+
+def _key(path: Path) -> _Key | None:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return str(path.absolute()), about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def _walk(path: Path, where: object, reach: int | None, most: int | None) -> Packets:
+    times, keys, count, whole = array("q"), array("q"), 0, True
+    with opened(path, where) as (container, stream):
+        tick = stream.time_base or Fraction(0)
+        try:
+            for packet in walk(container, stream):
+                if not packet.size or packet.is_discard:
+                    continue
+                if most is not None and count >= most:
+                    whole = False
+                    break
+                count += 1
+                if packet.pts is not None:
+                    times.append(packet.pts)
+                    if packet.is_keyframe:
+                        keys.append(packet.pts)
+        except Damage as error:
+            if reach is None or count < reach:
+                ticks = (max(times) - min(times)) if times else 0
+                raise ended_early(where, count, float(ticks * tick)) from error.__cause__
+            whole = False
+        return Packets(
+            times=np.sort(np.frombuffer(times, dtype=np.int64)) if times else np.zeros(0, np.int64),
+            keys=np.sort(np.frombuffer(keys, dtype=np.int64)) if keys else np.zeros(0, np.int64),
+            tick=tick,
+            count=count,
+            form=container.format.name,
+            rate=None if stream.average_rate is None else float(stream.average_rate),
+            whole=whole,
+        )
+
+
+@contextmanager
+def opened(path: Path, where: object) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video file and choose its first stream of moving pictures.
+
+    Parameters
+    ----------
+    path
+        The file.
+    where
+        What to call it in errors.
+
+    Raises
+    ------
+    FrameError
+        If it is not there, is no video, or holds only sound, a cover or subtitles.
+    """
+    import av
+    from av.stream import Disposition
+
+    if not path.is_file():
+        raise FrameError(
+            "there is no such video file" if where == path else f"there is no video {path}",
+            where=where,
+            hint="Look at its name and folder",
+        )
+    try:
+        container = av.open(str(path), metadata_errors="ignore")
+    except (av.FFmpegError, OSError) as error:
+        raise _unreadable(path, where, error.strerror or str(error)) from error
+    with container:
+        if container.format.name in _LETTERS:
+            raise _unreadable(path, where, "it is a text")
+        films = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
+        if not films:
+            raise _without_pictures(path, where, container)
+        yield container, films[0]
+
+
+def walk(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Yield the packets of a stream; the last one is empty and flushes the decoder.
+
+    Parameters
+    ----------
+    container, stream
+        What :func:`opened` gave.
+
+    Raises
+    ------
+    Damage
+        If one is damaged.
+    """
+    import av
+
+    try:
+        for packet in container.demux(stream):
+            if packet.is_corrupt:
+                raise Damage
+            yield packet
+    except av.FFmpegError as error:
+        raise Damage from error
+
+
+def ended_early(where: object, frames: int, seconds: float) -> FrameError:
+    """Make the error of a video that is damaged: it says how far it could be read.
+
+    Parameters
+    ----------
+    where
+        What to call the video.
+    frames, seconds
+        How much of it was read.
+    """
+    if frames == 0:
+        return FrameError(
+            "the video is damaged or ends early: not one frame of it can be read", where=where, hint="Copy it again"
+        )
+    return FrameError(
+        f"the video is damaged or ends early: after {clock(seconds, 2)} (frame {frames - 1}) it cannot be read",
+        where=where,
+        hint="Copy it again or re-encode it; what lies before can be used",
+    )
+
+
+def _unreadable(path: Path, where: object, why: str) -> FrameError:
+    """Say why a file cannot be opened, in words for what it is where its first bytes tell."""
+    if path.stat().st_size == 0:
+        return FrameError(f"{path.name} is empty (zero bytes)", where=where, hint="Copy it again")
+    if (kind := _kind(path)) is None:
+        hint = "Copy it again, or play it to see whether it is whole"
+        return FrameError(f"{path.name} cannot be opened as a video ({why})", where=where, hint=hint)
+    return FrameError(
+        f"{path.name} cannot be opened as a video: it is {kind}, whatever its name says",
+        where=where,
+        hint="Give a video file or a folder of images",
+    )
+
+
+def _kind(path: Path) -> str | None:
+    """Tell what a file is that is no video; None where that is not known."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError:
+        return None
+    marks = {b"%PDF": "a PDF document", b"PK\x03\x04": "a ZIP archive or an Office document", b"\x1f\x8b": "an archive"}
+    for mark, kind in marks.items():
+        if head.startswith(mark):
+            return kind
+    try:
+        text = head.decode("utf-8", errors="strict" if len(head) < 512 else "ignore")
+    except UnicodeDecodeError:
+        return None
+    return "a text" if all(letter.isprintable() or letter.isspace() for letter in text) else None
+
+
+def _without_pictures(path: Path, where: object, container: InputContainer) -> FrameError:
+    sound, subtitles = container.streams.audio, container.streams.subtitles
+    what = ", only sound" if sound else ", only subtitles" if subtitles else ""
+    return FrameError(
+        f"{path.name} holds no video{what}",
+        where=where,
+        hint="Give the recording that shows the face" if what else "Play it to see what it holds",
+    )
