@@ -122,6 +122,14 @@ def test_how_long_a_micro_expression_lasts_is_a_setting() -> None:
     assert len(found_in(course, replace(SETTINGS, longest=1.0)).events) == 1
 
 
+def test_events_below_the_threshold_are_not_told() -> None:
+    times = np.arange(500) / FPS
+    course = course_of(left_inner_brow=pulse(times, 5.0, 5.16, 5.4), right_inner_brow=pulse(times, 5.0, 5.16, 5.4))
+    (event,) = found_in(course).events
+    assert len(found_in(course, replace(SETTINGS, threshold=event.confidence - 1e-6)).events) == 1
+    assert found_in(course, replace(SETTINGS, threshold=1.0)).events == []
+
+
 def test_two_motions_are_two_events_and_what_runs_into_one_another_is_one() -> None:
     times = np.arange(500) / FPS
     apart = pulse(times, 3.0, 3.2, 3.4) + pulse(times, 6.0, 6.2, 6.4)

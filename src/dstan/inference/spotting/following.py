@@ -74,8 +74,8 @@ def follow(reading: Reading, settings: SpottingSettings, progress: Progress = si
             rows.add(instant, pursuit.measure(instant), pursuit.stretch)
             done = len(reading.times)
             if done % 10 < len(instant.pictures):
-                progress("spot", min(done, total), total)
-    progress("spot", total, total)
+                progress("spot", done, max(done, total))
+    progress("spot", len(reading.times), len(reading.times))
     return rows.course(watcher.most)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.errors import FrameError
-from dstan.video import Frame, read_frames, video_info
+from dstan.video import Frame, list_images, read_frames, video_info
 
-MISSING_TIME = "the frames of a folder have no times of their own"
+FIRST = 20
+"""Frames that tell the rate of a video that is damaged."""
 
 
 @dataclass
@@ -61,11 +63,7 @@ class Reading:
 
     def _take(self, frame: Frame) -> None:
         if math.isnan(frame.time):
-            raise FrameError(
-                f"{MISSING_TIME}, and a micro-expression is told by how long it lasts",
-                where=self.path,
-                hint="State the frames per second: --fps 100",
-            )
+            raise _untimed(self.path)
         before = self.times[-1] if self.times else -math.inf
         self.times.append(max(frame.time, before + 1e-6))
 
@@ -87,23 +85,31 @@ class Reading:
 def how_many(path: Path, fps: float | None) -> tuple[int, float]:
     """Return how many frames a source declares and how many a second; of an image folder the rate is the caller's.
 
+    Of a damaged video the number is unknown, 0, and the rate is that of its first frames.
+
     Raises
     ------
     FrameError
-        If a video cannot be opened or an image folder comes without a rate.
+        If a video cannot be read at all or an image folder comes without a rate.
     """
-    if not path.is_dir():
+    if path.is_dir():
+        if fps is None:
+            raise _untimed(path)
+        return len(list_images(path)), fps
+    try:
         info = video_info(path)
-        return info.frames, info.fps
-    from dstan.video import list_images
+    except FrameError:
+        times = [frame.time for frame in itertools.islice(read_frames(path), FIRST)]
+        return 0, (len(times) - 1) / max(times[-1], 1e-3) if len(times) > 1 else 25.0
+    return info.frames, info.fps
 
-    if fps is None:
-        raise FrameError(
-            f"{MISSING_TIME}, and a micro-expression is told by how long it lasts",
-            where=path,
-            hint="State the frames per second: --fps 100",
-        )
-    return len(list_images(path)), fps
+
+def _untimed(path: Path) -> FrameError:
+    return FrameError(
+        "the frames of a folder have no times of their own, and a micro-expression is told by how long it lasts",
+        where=path,
+        hint="State the frames per second: --fps 100",
+    )
 
 
 def group_size(fps: float, rate: float) -> int:

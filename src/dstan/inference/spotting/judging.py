@@ -19,11 +19,13 @@ HEAD_LEAVES = 0.06
 """Part of the head's motion that may be left in the regions."""
 DARKENS, LIGHT_LEAVES = 0.02, 20.0
 """Change of the logarithm of brightness that is looked at, and per cent of motion that it feigns per unit."""
-REPEATED, TALKING = 3, 1.2
-"""This many motions of the mouth, each so many seconds at most from the next, are talking."""
+REPEATED, TALKING, ALIKE = 3, 1.2, 0.4
+"""This many motions of the mouth, each so many seconds at most from the next, are talking; weaker ones do not count."""
+SEEN = 0.98
+"""Part of the longest micro-expression that is measured, for its gentle ends are not seen."""
 SLACK = 1.2
-"""Factor by which onset and offset may be measured too far apart."""
-STEEP, HALF = 2.2, 2.0
+"""Factor by which the shortest one may be measured too short."""
+STEEP, HALF = 4.0, 1.5
 """Confidence is 1 / (1 + exp(-STEEP * (logarithm of height over noise - HALF))), see :func:`confidence`."""
 
 Run = tuple[int, int, int]
@@ -75,7 +77,7 @@ def reason_against(
         "head": _turns(peak, around),
         "blink": _blinks(peak, around),
         "light": _darkens(peak, around),
-        "too long": lasts > settings.longest * SLACK,
+        "too long": lasts > settings.longest * SEEN,
         "too short": lasts < settings.shortest / SLACK,
     }
     return next((why for why, holds in reasons.items() if holds and why not in ignore), None)
@@ -116,7 +118,8 @@ def moving_parts(peak: Peak) -> set[str]:
 
 def _talks(peak: Peak, peaks: Sequence[Peak], times: Values) -> bool:
     """Tell whether a peak is one of several motions of the mouth in a row."""
-    mouths = [other for other in peaks if "mouth" in moving_parts(other)]
+    strong = [other for other in peaks if other.height >= ALIKE * peak.height]
+    mouths = [other for other in strong if "mouth" in moving_parts(other)]
     at = next(index for index, other in enumerate(mouths) if other is peak)
     run = 1
     for step in (-1, 1):

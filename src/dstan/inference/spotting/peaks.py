@@ -15,7 +15,7 @@ REACH = 1.2
 """Seconds before and after an apex in which onset and offset are looked for."""
 RISES = 0.2
 """How far motion may rise on its way down from the apex before it counts as another, in parts of the peak's height."""
-OUTLASTS = 0.1
+OUTLASTS = 0.05
 """Height at which a peak begins and ends, in parts of the way from its foot to its top."""
 SHARE = 0.35
 """A region counts if it moves at least this part of the region that moves farthest."""

@@ -22,7 +22,7 @@ class SpottingSettings(Settings):
         high=100.0,
     )
     smallest: float = setting(
-        0.4, "Smallest motion of a region, per cent of the distance between the eyes", low=0.0, high=10.0
+        0.3, "Smallest motion of a region, per cent of the distance between the eyes", low=0.0, high=10.0
     )
     side: int = setting(144, "Side of the aligned face in which motion is measured, pixels", low=96, high=320)
     rate: float = setting(60.0, "Instants a second at most; frames of faster videos are averaged", low=10.0, high=240.0)
