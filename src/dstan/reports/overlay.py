@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from dstan._progress import Progress, silent
 from dstan.errors import ConfigError
 from dstan.inference.shipped import SYNTHETIC_ONLY
-from dstan.reports.panel import HEIGHT, draw_idle, tone
+from dstan.reports.panel import HEIGHT, draw_idle
+from dstan.reports.pen import tone
 from dstan.reports.places import check_place
 from dstan.reports.sight import first_frame, last_frame
 from dstan.reports.strip import Strip
@@ -127,7 +128,7 @@ class Scene:
         height, width = shape[0] * self._larger, shape[1] * self._larger
         self._scale = height / HEIGHT
         synthetic = any(SYNTHETIC_ONLY in look.prediction.warnings for look in looks)
-        self._idle = draw_idle(self._scale, ("no look at these frames",))
+        self._idle = draw_idle(self._scale, ("no expression named here",))
         across = width + self._idle.shape[1]
         words = SYNTHETIC_ONLY[:1].upper() + SYNTHETIC_ONLY[1:] + "." if synthetic else ""
         self._strip = Strip(self._looks, frames, across / self._scale, self._scale, words)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dstan.reports.panel import MARGIN, Pen, class_tone, tone
+from dstan.reports.panel import MARGIN, class_tone
+from dstan.reports.pen import Pen, tone
 from dstan.reports.sight import apex_frame, first_frame, last_frame
 from dstan.video.clock import clock
 

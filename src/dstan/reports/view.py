@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from dstan.arrays import Matrix
 from dstan.preprocessing.alignment import warp
-from dstan.reports.panel import Panel, Pen, draw_panel, tone
+from dstan.reports.panel import Panel, draw_panel
+from dstan.reports.pen import Pen, tone
 from dstan.reports.sight import (
     STREAM_ROLES,
     apex_frame,
@@ -55,7 +56,11 @@ class View:
         self._maps = spatial_maps(look)
         times = look.prepared.appearance_times
         self._panel: Panel = draw_panel(look, 0.0 if times is None else float(times[-1]), scale, tuple(self._maps))
-        self._legend = _legend(scale, [stream for stream, one in self._maps.items() if not one.is_flat])
+        self._legend = _legend(
+            scale,
+            [stream for stream, one in self._maps.items() if not one.is_flat],
+            has_landmarks=look.prepared.landmarks is not None,
+        )
         self._apex = _tag("apex", scale)
 
     def draw(self, frame: Frame, picture: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
@@ -159,11 +164,12 @@ def _fixed(points: NDArray[Any]) -> NDArray[np.int32]:
     return np.asarray(np.rint(points * 16), dtype=np.int32)
 
 
-def _legend(scale: float, streams: Sequence[str]) -> NDArray[np.uint8] | None:
-    """Draw what the tints mean; None where there are none."""
-    if not streams:
+def _legend(scale: float, streams: Sequence[str], *, has_landmarks: bool) -> NDArray[np.uint8] | None:
+    """Draw what the tints mean, and whether landmarks are missing; None where there is nothing to say."""
+    words = [("attention:", "muted"), *((stream, STREAM_ROLES[stream]) for stream in streams)] if streams else []
+    words += [] if has_landmarks else [("no landmarks were needed", "muted")]
+    if not words:
         return None
-    words = [("attention:", "muted"), *((stream, STREAM_ROLES[stream]) for stream in streams)]
     ruler = Pen(1, 1, scale)
     pen = Pen(sum(ruler.length(text, 12) + 7 for text, _ in words) + 5, 18, scale)
     x = 6.0
