@@ -1,7 +1,7 @@
 """What ``dstan bench`` measures: each figure beside the one that it should be compared with, in one run.
 
-Machines are noisy and differ, so the ratio of two rows of one run is what to quote. What `preprocessing` measures is
-accuracy, which depends on no clock.
+Machines are noisy and differ, so the ratio of two rows of one run is what to quote. What `preprocessing` and `spotting`
+measure is accuracy, which depends on no clock.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dstan.bench.networks import bench_networks
 from dstan.bench.prediction import bench_predict
 from dstan.bench.preparation import bench_prepare
 from dstan.bench.preprocessing import bench_preprocessing
+from dstan.bench.spotting import bench_spotting
 from dstan.bench.tables import Tables
 from dstan.bench.teacher import bench_teacher
 from dstan.bench.training import bench_training
@@ -30,7 +31,7 @@ BENCHES: dict[str, Callable[..., Bench | Tables]] = {
     "preprocessing": bench_preprocessing,
     "training": bench_training,
 }
-"""Every bench by its name that needs no corpus; :func:`bench_teacher` needs one at least."""
+"""Benches by name; :func:`bench_spotting` and :func:`bench_teacher`, which keep what they make, have more options."""
 
 __all__ = [
     "BENCHES",
@@ -44,6 +45,7 @@ __all__ = [
     "bench_predict",
     "bench_prepare",
     "bench_preprocessing",
+    "bench_spotting",
     "bench_teacher",
     "bench_training",
 ]

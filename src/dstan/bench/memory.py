@@ -42,7 +42,7 @@ def bench_memory() -> Bench:
         there_and_back = [*frames, *reversed(frames)]
         endless = (picture for again in repeat(there_and_back) for picture in again)
         write_video(folder / "1.mp4", islice(endless, 60 * FPS), FPS)
-        _repeat(folder / "1.mp4", folder / f"{MINUTES}.mp4", MINUTES)
+        repeat_video(folder / "1.mp4", folder / f"{MINUTES}.mp4", MINUTES, 60)
         last = MINUTES * 60 * FPS - 1
         parts = {
             f"the first {PART} frames of 1 minute": (1, 0, PART - 1),
@@ -57,8 +57,18 @@ def bench_memory() -> Bench:
     return Bench.of("memory", what, "MB", values)
 
 
-def _repeat(source: Path, target: Path, times: int) -> None:
-    """Write a video of one minute again and again behind itself, without coding it anew."""
+def repeat_video(source: Path, target: Path, times: int, seconds: float) -> None:
+    """Write a video again and again behind itself, without coding it anew.
+
+    Parameters
+    ----------
+    source, target
+        The video, and where to.
+    times
+        How often it is shown.
+    seconds
+        How long it is.
+    """
     import av
 
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
@@ -69,7 +79,7 @@ def _repeat(source: Path, target: Path, times: int) -> None:
             for packet in reader.demux(stream):
                 if packet.dts is None or packet.pts is None:
                     continue
-                shift = round(60 * again / packet.time_base)
+                shift = round(seconds * again / packet.time_base)
                 packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, copy
                 writer.mux(packet)
 

@@ -21,6 +21,9 @@ TRAINING = ("networks", "training")
 TEACHER = "teacher"
 """The bench that measures on corpora, for an hour or more, into a folder."""
 OF_TEACHER = "Options of teacher"
+SPOTTING = "spotting"
+"""The bench that draws long recordings, into a folder if one is given."""
+OF_SPOTTING = "Options of spotting"
 
 
 @app.command(rich_help_panel="Methods")
@@ -29,7 +32,8 @@ def bench(
         str,
         typer.Argument(
             metavar="NAME",
-            help="descriptors, prepare, memory, motion, networks, training, predict, preprocessing or teacher.",
+            help="descriptors, prepare, memory, motion, networks, training, predict, preprocessing, spotting, "
+            "or teacher.",
         ),
     ],
     plots: Annotated[
@@ -45,7 +49,10 @@ def bench(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Weights, runs, numbers and plots go here.", rich_help_panel=OF_TEACHER
+            "--out",
+            metavar="DIR",
+            help="Weights or videos, runs, numbers and plots go here; spotting needs none.",
+            rich_help_panel=OF_TEACHER,
         ),
     ] = None,
     only: Annotated[
@@ -75,7 +82,17 @@ def bench(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", metavar="N", min=0, help="Processes.", rich_help_panel=OF_TEACHER),
+        typer.Option("--workers", metavar="N", min=0, help="Processes; spotting too.", rich_help_panel=OF_TEACHER),
+    ] = None,
+    sessions: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="People at 30 frames a second [default: 9].", rich_help_panel=OF_SPOTTING
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", min=12, help="Of each video [default: 60].", rich_help_panel=OF_SPOTTING),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -85,6 +102,8 @@ def bench(
 
     Some fifteen minutes, accuracy in place of speed: `dstan bench preprocessing --plots plots`
 
+    Some fifteen minutes, and it goes on where it was stopped: `dstan bench spotting --out spotted`
+
     Hours, and it goes on where it was stopped: `dstan bench teacher --root casme2=A --root samm=B --out measured`
     """
     from dstan.bench import BENCHES, Tables
@@ -92,6 +111,14 @@ def bench(
 
     size = {"protocol": protocol, "seeds": seeds, "epochs": epochs}
     chosen = {key: value for key, value in size.items() if value is not None}
+    drawn = {key: value for key, value in {"sessions": sessions, "seconds": seconds}.items() if value is not None}
+    if drawn and name != SPOTTING:
+        raise ConfigError("--sessions and --seconds are options of spotting", hint="Leave them out")
+    if name == SPOTTING:
+        if chosen or roots or only or cache or plots is not None or device != "cpu":
+            raise ConfigError("spotting takes --out, --workers, --sessions and --seconds", hint="Leave the others out")
+        _spotting(out, drawn, workers=workers, as_json=as_json)
+        return
     if name == TEACHER:
         if plots is not None or device != "cpu":
             raise ConfigError("teacher draws its plots into --out, and works on the CPU", hint="Leave the option out")
@@ -154,6 +181,22 @@ def _teacher(
     _show(measured.tables)
     output.say(f"Numbers: {out / DOCUMENT}, plots: {', '.join(file.name for file in measured.files)}")
     output.say(measured.document["machine"], "dim")
+
+
+def _spotting(out: Path | None, size: dict[str, Any], *, workers: int | None, as_json: bool) -> None:
+    """Measure how well spotting finds what was drawn."""
+    from dstan.bench.figures import machine
+    from dstan.bench.spotting import DOCUMENT, Size, bench_spotting
+
+    with output.progress_bars() as progress:
+        measured = bench_spotting(out, size=Size(**size), workers=workers, progress=progress)
+    if as_json:
+        output.document(measured.to_dict())
+        return
+    _show(measured.tables)
+    if out is not None:
+        output.say(f"Numbers: {out / DOCUMENT}; plots beside it")
+    output.say(machine(), "dim")
 
 
 def _show(tables: Sequence[Table]) -> None:
