@@ -15,6 +15,7 @@ import typer
 
 from dstan._progress import Progress
 from dstan.cli import evaluation, models, options, output
+from dstan.cli.prediction import show_prediction
 from dstan.cli.corpus import show_check
 from dstan.errors import CorpusError
 
@@ -186,7 +187,7 @@ def _epilogue(
     output.say()
     evaluation.show_results(results, _recognizers(*METHODS))
     output.say()
-    models.show_prediction(prediction)
+    show_prediction(prediction)
     output.say(f"  drawn as: {truth}")
     output.say()
     output.say(
