@@ -68,7 +68,7 @@ def measure(task: Task) -> None:
     named, _ = name_events(sure, path, model, fps=None, min_confidence=None, progress=silent)
     names = time.process_time()
 
-    def without(reasons: Collection[str]) -> list[list[int]]:
+    def _without(reasons: Collection[str]) -> list[list[int]]:
         return [_frames(one) for one in find_events(course, reading.times, settings, reasons).events]
 
     record = {
@@ -81,7 +81,7 @@ def measure(task: Task) -> None:
         "truth": asdict(read_truth(truth_beside(path))),
         "events": [[*_frames(one), one.prediction.label if one.prediction else None] for one in named],
         "unsure": [[*_frames(one), one.confidence] for one in everything],
-        "without": {**{why: without({why}) for why in REASONS}, "any": without(REASONS)},
+        "without": {**{why: _without({why}) for why in REASONS}, "any": _without(REASONS)},
         "changes": spot_changes(path, video.fps),
     }
     task.record.parent.mkdir(parents=True, exist_ok=True)
