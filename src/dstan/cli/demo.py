@@ -15,8 +15,8 @@ import typer
 
 from dstan._progress import Progress
 from dstan.cli import evaluation, models, options, output
-from dstan.cli.prediction import show_prediction
 from dstan.cli.corpus import show_check
+from dstan.cli.prediction import show_prediction
 from dstan.errors import CorpusError
 
 if TYPE_CHECKING:
