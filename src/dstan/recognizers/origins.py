@@ -38,7 +38,7 @@ def drawn_clips(clips: Iterable[Clip]) -> list[bool]:
     """
     known: dict[Path, bool] = {}
 
-    def is_twin(folder: Path) -> bool:
+    def is_twin(folder: Path) -> bool:  # numpydoc ignore=GL08
         if folder not in known:
             known[folder] = folder.joinpath(*TWIN).is_file()
         return known[folder]
