@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from dstan.errors import DstanError
 
@@ -48,6 +50,11 @@ class Job:
     def stopped(self) -> bool:
         """Whether it was discarded."""
         return self._stopped.is_set()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether something works in its folder."""
+        return self._at_work > 0
 
     def check(self) -> None:
         """See that somebody still wants the result.
@@ -111,6 +118,7 @@ class Desks:
     root: Path
     _desks: dict[str, Desk] = field(default_factory=dict)
     _held: Counter[Path] = field(default_factory=Counter)
+    _jobs: WeakSet[Job] = field(default_factory=WeakSet)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def begin(self, session: str) -> Job:
@@ -120,6 +128,7 @@ class Desks:
             if desk.job is not None:
                 desk.job.discard()
             desk.job = Job(self.root / "work" / secrets.token_hex(16))
+            self._jobs.add(desk.job)
             return desk.job
 
     def job(self, session: str) -> Job | None:
@@ -155,10 +164,19 @@ class Desks:
             self.hold(session, None)
             self._desks.pop(session, None)
 
-    def close_all(self) -> None:
-        """Clear every desk."""
+    def close_all(self, patience: float = 30.0) -> None:
+        """Clear every desk, and wait until nothing works any more.
+
+        Parameters
+        ----------
+        patience
+            Seconds to wait at most: work ends at its next report.
+        """
         for session in list(self._desks):
             self.close(session)
+        until = time.monotonic() + patience
+        while any(job.at_work for job in list(self._jobs)) and time.monotonic() < until:
+            time.sleep(0.05)
 
     def _release(self, upload: Path) -> None:
         self._held[upload] -= 1

@@ -9,7 +9,7 @@ from dstan.video import write_video
 
 EXAMPLE = Path(__file__).with_name("example.mp4")
 """It comes along; :func:`write_example` made it."""
-SEED, SECONDS, FPS, SIZE = 27, 10.0, 60.0, (360, 480)
+SEED, SECONDS, FPS, SIZE = 457, 10.0, 60.0, (360, 480)
 PER_MINUTE = {"micro": 18, "macro": 0, "talking": 0, "head": 6, "blink": 12, "gaze": 6, "light": 0}
 
 

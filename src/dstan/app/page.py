@@ -27,7 +27,7 @@ from dstan.reports.naming import warnings_of
 
 log = logging.getLogger(__name__)
 AT_ONCE = max(2, (os.cpu_count() or 2) // 2)
-"""Videos that are worked on side by side; others wait for their turn."""
+"""Videos that are worked on side by side, and events that are drawn so; others wait for their turn."""
 SWEEP = (600, 6 * 3600)
 """Every how many seconds, and from which age, uploads go that no page holds."""
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Liberation Sans", "Helvetica", "Arial", "sans-serif")
@@ -115,20 +115,22 @@ class Page:
         shown = [self.status, self.whole, self.stage, self.panel, self.away, self.files, self.draw, self.drawn]
         busy = [self.find, self.example, self.stop]
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        work: dict[str, Any] = {**quiet, "concurrency_limit": AT_ONCE, "concurrency_id": "work"}
+        analysing: dict[str, Any] = {**quiet, "concurrency_limit": AT_ONCE, "concurrency_id": "work"}
+        drawing: dict[str, Any] = {**quiet, "concurrency_limit": AT_ONCE, "concurrency_id": "look"}
         atonce: dict[str, Any] = {**quiet, "queue": False}
 
         self.video.change(self._hold, self.video, None, **atonce)
-        self.find.click(self._begin, None, [*shown, *busy], **atonce).then(
-            self._analyse, self.video, [*shown, *busy], **work
-        ).then(self._first, None, self.panel, **work)
-        self.example.click(self._take_example, None, [self.video, *shown, *busy], **atonce).then(
-            self._analyse, self.video, [*shown, *busy], **work
-        ).then(self._first, None, self.panel, **work)
+        begun = (
+            self.find.click(self._begin, None, [*shown, *busy], **atonce),
+            self.example.click(self._take_example, None, [self.video, *shown, *busy], **atonce),
+        )
+        for begin in begun:
+            found = begin.then(self._analyse, self.video, [*shown, *busy], **analysing)
+            found.then(self._first, None, self.panel, **drawing)
         self.stop.click(self._stop, None, [self.status, *busy], **atonce)
-        self.stage.select(self._select, None, self.panel, **work)
-        self.whole.click(self._whole, None, [self.status, self.whole, self.panel], **work)
-        self.draw.click(self._overlay, None, [self.draw, self.drawn], **work)
+        self.stage.select(self._select, None, self.panel, **drawing)
+        self.whole.click(self._whole, None, [self.status, self.whole, self.panel], **drawing)
+        self.draw.click(self._overlay, None, [self.draw, self.drawn], **analysing)
         self.blocks.unload(self._close)
 
     def _hold(self, path: str | None, request: gr.Request) -> None:

@@ -46,7 +46,6 @@ def web(
         signal.signal(number, _stop)
     try:
         with open_page(loaded, name, host=host, port=port, limits=limits, browser=browser) as server:
-            output.say(f"The page is at {server.address}", "bold")
             output.say(f"Model: {name}")
             if has_seen_drawn_motion_only(loaded.recognizer):
                 output.warn(SYNTHETIC_ONLY)
@@ -58,6 +57,7 @@ def web(
                     "unencrypted; browsers elsewhere let it use no camera"
                 )
                 output.say("Videos go to this machine and nowhere else. Ctrl-C ends the page and deletes its files.")
+            output.say(f"The page is at {server.address}", "bold")
             while True:
                 time.sleep(3600)
     except KeyboardInterrupt:
