@@ -152,11 +152,12 @@ def lay_heat(
     if left >= right or top >= bottom:
         return
     place[:, 2] -= (left, top)
-    alpha = cv2.warpAffine(np.clip(fine, 0, 1), place, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
-    alpha = opacity * alpha[..., None] ** 1.5
-    paint = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], np.float32)
+    size = right - left, bottom - top
+    alpha = cv2.warpAffine(opacity * np.clip(fine, 0, 1) ** 1.5, place, size, flags=cv2.INTER_LINEAR)
     part = picture[top:bottom, left:right]
-    part[:] = np.rint(part + alpha * (paint - part)).astype(np.uint8)
+    paint = np.empty_like(part)
+    paint[:] = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    part[:] = cv2.blendLinear(np.ascontiguousarray(part), paint, 1 - alpha, alpha)
 
 
 def _fixed(points: NDArray[Any]) -> NDArray[np.int32]:

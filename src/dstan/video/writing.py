@@ -28,7 +28,7 @@ SOUNDS = {"mp4": ("aac", "mp3", "ac3", "alac"), "mov": ("aac", "mp3", "ac3", "al
 """Kinds of sound that each container takes as they are; None: all of them."""
 FINEST = 90_000
 """Parts of a second in which times are written that have no clock of their own."""
-_AHEAD = 0.5
+_AHEAD, _THREADS = 0.5, 4
 _BT709 = 1
 _OPTIONS = {"crf": "18", "preset": "veryfast", "x264-params": "bframes=0:rc-lookahead=10"}
 
@@ -133,6 +133,7 @@ def _stream(container: OutputContainer, shape: tuple[int, ...], clock: Clock, fp
         raise ShapeError(f"H.264 needs an even height and width, not {shape[0]} x {shape[1]}", where=path)
     stream: Any = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_OPTIONS)
     stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
+    stream.thread_count = _THREADS  # each holds frames of its own
     stream.time_base = stream.codec_context.time_base = clock.tick
     for name in ("colorspace", "color_primaries", "color_trc", "color_range"):
         setattr(stream.codec_context, name, _BT709)  # a range of 1 is the usual one of video, 16 to 235
