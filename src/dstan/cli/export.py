@@ -35,7 +35,7 @@ def export(
     model: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[MODEL]",
+            metavar="MODEL",
             help="A folder that dstan train or pretrain wrote [default: the model that comes along].",
             show_default=False,
         ),
