@@ -48,7 +48,9 @@ class Visitor:
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on(
+            "console", lambda message: self.complaints.append(message.text) if message.type == "error" else None
+        )
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(address)
         self.page.wait_for_selector("#find")
@@ -157,6 +159,8 @@ def test_what_cannot_be_used_is_said_with_the_way_out_and_the_page_goes_on(visit
     said = visitor.find()
     assert "no face" in said.lower()
     assert visitor.page.get_by_role("alert").count() == 1
+    visitor.upload(videos.sound_only())
+    assert "no video" in visitor.find()
     visitor.upload(videos.damaged())
     assert "damaged or ends early" in visitor.find()
     visitor.upload(videos.at_rest())
@@ -166,6 +170,15 @@ def test_what_cannot_be_used_is_said_with_the_way_out_and_the_page_goes_on(visit
     visitor.page.click("#whole")
     visitor.page.wait_for_selector('.d-panel[data-shown="clip"]')
     assert "taken as one expression" in visitor.page.inner_text("#panel")
+
+
+def test_a_file_that_is_too_large_is_not_even_sent(visitor, served, tmp_path):
+    path = tmp_path / "large.mp4"
+    path.write_bytes(b"\0" * 1_500_000)
+    visitor.page.set_input_files("input[type=file]", path)
+    visitor.page.get_by_text("exceed the maximum allowed size of 1.2 M").wait_for()
+    assert [url for url in visitor.asked if url.partition("?")[0].endswith("/upload")] == []
+    assert visitor.page.is_visible(".d-input span.error")
 
 
 def test_two_people_at_once_get_each_their_own(browser, served, videos):

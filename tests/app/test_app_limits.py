@@ -35,7 +35,7 @@ def test_a_long_video_is_refused_with_its_length_and_what_to_do(video: Path) -> 
 
 def test_a_large_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "large.mp4"
-    path.write_bytes(b"\0" * 3_000_000)
+    path.write_bytes(b"\0" * 3 * 2**20)
     with pytest.raises(FrameError, match="this file is 3 MB, and at most 2 MB are taken") as error:
         Limits(2, 60).check(path)
     assert "--max-size" in str(error.value.hint)

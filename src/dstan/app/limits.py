@@ -8,7 +8,7 @@ from pathlib import Path
 from dstan.errors import ConfigError, FrameError
 from dstan.video import VideoInfo, video_info
 
-MEGABYTE = 1_000_000
+MEGABYTE = 2**20
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Limits:
     Parameters
     ----------
     megabytes
-        Its file's size at most, in millions of bytes.
+        Its file's size at most, in units of 1,048,576 bytes.
     seconds
         Its length at most.
 

@@ -197,7 +197,8 @@ class Page:
     def _failure(self, error: BaseException | None) -> str:
         if error is None or isinstance(error, StoppedError):
             return words.note("Stopped. The files are deleted.")
-        log.error("dstan app: %s", error, exc_info=None if words.is_expected(error) else error)
+        if not words.is_expected(error):
+            log.error("dstan app: %s", error, exc_info=error)
         return words.failure(error)
 
     def _stop(self, request: gr.Request) -> list[Any]:

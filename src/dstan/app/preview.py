@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dstan._progress import Progress, silent
 from dstan.video import VideoInfo, read_frames
-
-if TYPE_CHECKING:
-    from dstan.video import Frame
+from dstan.video.writing import FINEST, Clock, write_timed
 
 LONGEST_SIDE = 960
 """Pixels; larger videos are shown smaller."""
-TICKS = 90_000
-"""Of a second, in which times are kept."""
-KEY_SECONDS = 0.25
-"""Between two frames that a browser can jump to at once."""
 
 
 def write_preview(out: Path, video: Path, info: VideoInfo, progress: Progress = silent) -> None:
@@ -47,51 +42,35 @@ def write_preview(out: Path, video: Path, info: VideoInfo, progress: Progress = 
     """
     if plays(video):
         shutil.copyfile(video, out)
-        return
-    import av
-
-    with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream: Any = None
-        for frame in read_frames(video, colour=True):
-            if stream is None:
-                stream = _stream(container, frame, info)
-            container.mux(stream.encode(_picture(frame, stream, info)))
-            progress("preview", frame.index + 1, info.frames)
-        container.mux(stream.encode())
+    else:
+        write_timed(out, _shown(video, info, progress), Clock(Fraction(1, FINEST)), info.fps)
 
 
 def plays(video: Path) -> bool:
-    """Tell whether browsers play a file as it is: H.264 with 8 bits in MP4, no larger than shown."""
+    """Tell whether browsers play a file as it is: H.264 with 8 bits in MP4, not much larger than shown."""
     import av
 
     if video.suffix.lower() not in (".mp4", ".m4v"):
         return False
     with av.open(str(video), metadata_errors="ignore") as container:
-        stream = container.streams.video[0]
-        small = max(stream.codec_context.width, stream.codec_context.height) <= 2 * LONGEST_SIDE
-        return bool(
-            small and stream.codec_context.name == "h264" and stream.codec_context.pix_fmt in ("yuv420p", "yuvj420p")
-        )
+        coded = container.streams.video[0].codec_context
+        small = max(coded.width, coded.height) <= 2 * LONGEST_SIDE
+        return bool(small and coded.name == "h264" and coded.pix_fmt in ("yuv420p", "yuvj420p"))
 
 
-def _stream(container: Any, frame: Frame, info: VideoInfo) -> Any:
-    height, width = frame.pixels.shape[:2]
-    scale = min(1.0, LONGEST_SIDE / max(height, width))
-    stream = container.add_stream(
-        "libx264", rate=Fraction(info.fps).limit_denominator(1001), options={"crf": "20", "preset": "veryfast"}
-    )
-    stream.height, stream.width = (2 * max(round(side * scale / 2), 1) for side in (height, width))
-    stream.pix_fmt, stream.thread_count = "yuv420p", 1
-    stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
-    stream.gop_size = max(round(info.fps * KEY_SECONDS), 1)
-    return stream
+def _shown(video: Path, info: VideoInfo, progress: Progress) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    for frame in read_frames(video, colour=True):
+        yield (frame.index / info.fps if math.isnan(frame.time) else frame.time), _fitted(frame.pixels)
+        progress("preview", frame.index + 1, max(info.frames, frame.index + 1))
 
 
-def _picture(frame: Frame, stream: Any, info: VideoInfo) -> Any:
+def _fitted(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Make a frame small enough, and even in height and width."""
     import av
 
-    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.pixels), format="rgb24")
-    picture = picture.reformat(width=stream.width, height=stream.height, format="yuv420p")
-    time = frame.index / info.fps if math.isnan(frame.time) else frame.time
-    picture.pts, picture.time_base = round(time * TICKS), Fraction(1, TICKS)
-    return picture
+    scale = min(1.0, LONGEST_SIDE / max(pixels.shape))
+    height, width = (2 * max(round(side * scale / 2), 1) for side in pixels.shape[:2])
+    if (height, width) == pixels.shape[:2]:
+        return pixels
+    smaller = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(width=width, height=height)
+    return np.ascontiguousarray(smaller.to_ndarray(format="rgb24"))
