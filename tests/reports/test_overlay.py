@@ -18,6 +18,7 @@ from dstan.errors import ConfigError, FrameError
 from dstan.inference.shipped import SYNTHETIC_ONLY
 from dstan.reports.overlay import Scene, check_overlay, write_overlay
 from dstan.reports.panel import HEIGHT, WIDTH
+from dstan.reports.pen import Pen
 from dstan.reports.sight import SpatialMap, face_lines
 from dstan.video import Frame, list_images, read_frames, video_info, write_video
 from dstan.video.writing import Clock, clock_of, write_timed
@@ -241,6 +242,27 @@ def test_many_classes_without_attention_and_units_fit_the_panel(video: Path) -> 
     drawn = Scene([replace(look, prediction=said)], grey.shape, 14).draw(Frame(3, 0.06, grey), 0.06)
     panel = drawn[:480, 640:].astype(int)
     assert (panel[:, -8:].max(), panel[200:].max()) == (panel[0, 0].max(), panel[0, 0].max())
+
+
+def test_letters_beyond_ascii_are_drawn_as_what_they_are() -> None:
+    drawn = []
+    for text in ("dégoût", "dxgoxt", "\uffff\uffffgo\uffff\uffff", "страх"):
+        pen = Pen(80, 20, 1.0)
+        pen.text(2, 15, text, 14)
+        drawn.append(pen.pixels().astype(int))
+    for one in drawn[1:]:
+        assert np.abs(one - drawn[0]).max() > 60
+    plain, other = Pen(80, 20, 1.0), Pen(80, 20, 1.0)
+    plain.text(2, 15, "é", 14)
+    other.text(2, 15, "ê", 14)
+    assert (plain.pixels() != other.pixels()).any(), "not the same box for both"
+
+
+def test_action_units_are_not_torn_from_their_scores() -> None:
+    pen = Pen(1, 1, 1.0)
+    lines = pen.wrapped(["action units:", *(f"AU{unit} 0.50," for unit in range(1, 9))], 12, 150)
+    assert len(lines) > 2
+    assert all(line.endswith(("0.50,", "action units:")) for line in lines)
 
 
 def test_a_folder_of_images_needs_its_rate(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Times stay as they are, sound is copied, and one frame is held at a time.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -50,7 +51,7 @@ def check_overlay(out: Path, video: Path) -> None:
     check_place(out, video)
 
 
-def write_overlay(out: Path, looks: Sequence[Look], *, progress: Progress = silent) -> None:
+def write_overlay(out: str | os.PathLike[str], looks: Sequence[Look], *, progress: Progress = silent) -> None:
     """Write a video again with everything drawn in, as H.264.
 
     Every frame keeps its time (in ``.mkv`` to the millisecond), also where the rate varies; rotation is applied. Sound
@@ -75,7 +76,7 @@ def write_overlay(out: Path, looks: Sequence[Look], *, progress: Progress = sile
     FrameError
         If a frame cannot be read.
     """
-    source = _one_video(looks)
+    source, out = _one_video(looks), Path(out)
     check_overlay(out, source.path)
     total = frame_count(source.path, source.files)
     if source.files:

@@ -99,7 +99,7 @@ def _draw_verdict(pen: Pen, prediction: Prediction) -> float:
         return 52
     pen.text(MARGIN, 34, "undecided", _LARGE, "ink")
     reason = prediction.verdict.removeprefix("undecided: ")
-    lines = pen.wrapped(reason, _SMALL, width)
+    lines = pen.wrapped(reason.split(), _SMALL, width)
     for number, line in enumerate(lines):
         pen.text(MARGIN, 52 + 15 * number, line, _SMALL, "muted")
     return 55 + 15 * len(lines)
@@ -126,8 +126,9 @@ def _draw_probabilities(pen: Pen, prediction: Prediction, y: float) -> float:
 def _draw_units(pen: Pen, prediction: Prediction, y: float) -> float:
     if prediction.units is None:
         return y
-    told = ", ".join(f"AU{unit}\N{NO-BREAK SPACE}{score:.2f}" for unit, score in prediction.units_told)
-    lines = pen.wrapped(f"action units: {told or 'none'}", _SMALL, WIDTH - 2 * MARGIN)
+    told = [f"AU{unit} {score:.2f}," for unit, score in prediction.units_told] or ["none"]
+    told[-1] = told[-1].removesuffix(",")
+    lines = pen.wrapped(["action units:", *told], _SMALL, WIDTH - 2 * MARGIN)
     for line in lines[:2]:
         pen.text(MARGIN, y + 11, line, _SMALL, "muted")
         y += 16

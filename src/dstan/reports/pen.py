@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,22 +53,22 @@ class Pen:
 
         return np.array(self.image.resize(self._size, Image.Resampling.BOX))
 
-    def font(self, size: float) -> Any:
-        """Return the font of a size in units."""
-        return _font(size * self.scale)
+    def font(self, text: str, size: float) -> Any:
+        """Return the font of a size in units that has the letters of a text."""
+        return _font(size * self.scale, plain=text.isascii())
 
     def length(self, text: str, size: float) -> float:
         """Return how long a text is, in units."""
-        return float(self.draw.textlength(_shown(text), font=self.font(size))) / self.scale
+        return float(self.draw.textlength(text, font=self.font(text, size))) / self.scale
 
     def fitting(self, text: str, size: float, width: float) -> str:
         """Return a text, shortened in its middle where it is too long."""
         return next((cut for n in range(len(text), 3, -1) if self.length(cut := label(text, n), size) <= width), "…")
 
-    def wrapped(self, text: str, size: float, width: float) -> list[str]:
-        """Break a text into lines."""
+    def wrapped(self, words: Iterable[str], size: float, width: float) -> list[str]:
+        """Put words into lines; what is one of them is not broken."""
         lines = [""]
-        for word in text.split(" "):
+        for word in words:
             longer = f"{lines[-1]} {word}".strip()
             if self.length(longer, size) > width and lines[-1]:
                 lines.append(word)
@@ -78,7 +79,7 @@ class Pen:
     def text(self, x: float, y: float, text: str, size: float, colour: str = "ink", anchor: str = "ls") -> None:
         """Write a text; colour is a role, or #rrggbb."""
         fill = colour if colour.startswith("#") else tone(colour)
-        self.draw.text((x * self.scale, y * self.scale), _shown(text), font=self.font(size), fill=fill, anchor=anchor)
+        self.draw.text((x * self.scale, y * self.scale), text, font=self.font(text, size), fill=fill, anchor=anchor)
 
     def box(self, box: Box, colour: str, radius: float = 2) -> None:
         """Fill a box."""
@@ -97,12 +98,13 @@ class Pen:
         self.draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
 
 
-def _shown(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")  # which the font lacks
-
-
 @functools.cache
-def _font(size: float) -> Any:
+def _font(size: float, *, plain: bool) -> Any:
+    """Return Pillow's own font, which looks best, or DejaVu Sans where more than ASCII is asked for."""
     from PIL import ImageFont
 
-    return ImageFont.load_default(size)
+    if plain:
+        return ImageFont.load_default(size)
+    import matplotlib
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def check_still(out: Path, video: Path) -> None:
     check_place(out, video)
 
 
-def write_still(out: Path, look: Look) -> None:
+def write_still(out: str | os.PathLike[str], look: Look) -> None:
     """Draw a look as a figure.
 
     Above: the aligned face at onset and apex, the optical flow between them, and the spatial attention of each stream
@@ -95,6 +96,7 @@ def write_still(out: Path, look: Look) -> None:
     FrameError
         If a frame cannot be read.
     """
+    out = Path(out)
     check_still(out, look.clip.path)
     form = out.suffix.lower().removeprefix(".")
     known = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None}}

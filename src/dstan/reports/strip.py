@@ -42,7 +42,7 @@ class Strip:
     def __init__(self, looks: Sequence[Look], frames: int, width: float, scale: float, words: str) -> None:
         self._last = max(frames - 1, 1)
         self._frames, self._width, self._scale = frames, width, scale
-        lines = Pen(1, 1, scale).wrapped(words, _SIZE, width - 2 * MARGIN) if words else []
+        lines = Pen(1, 1, scale).wrapped(words.split(), _SIZE, width - 2 * MARGIN) if words else []
         pen = Pen(width, _TIME + 10 + _LINE * len(lines), scale)
         pen.box((MARGIN, _BAR[0], width - MARGIN, _BAR[1]), tone("rule"))
         free = 0.0
