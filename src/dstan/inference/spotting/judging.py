@@ -19,7 +19,7 @@ HEAD_LEAVES = 0.06
 """Part of the head's motion that may be left in the regions."""
 DARKENS, LIGHT_LEAVES = 0.02, 20.0
 """Change of the logarithm of brightness that is looked at, and per cent of motion that it feigns per unit."""
-REPEATED, TALKING, ALIKE = 3, 1.2, 0.4
+REPEATED, TALKING, ALIKE = 3, 0.8, 0.2
 """This many motions of the mouth, each so many seconds at most from the next, are talking; weaker ones do not count."""
 SEEN = 0.98
 """Part of the longest micro-expression that is measured, for its gentle ends are not seen."""

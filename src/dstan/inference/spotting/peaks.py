@@ -71,9 +71,14 @@ def find_peaks(times: Values, paths: NDArray[np.float32], settings: SpottingSett
         if any(peak.onset < at < peak.offset for peak in peaks):
             continue
         peak = _peak(times, paths, moved, at, float(signal[at]), float(noise[at]))
-        if not any(peak.onset < other.apex < peak.offset or other.onset < peak.apex < other.offset for other in peaks):
+        if not any(_overlap(peak, other) for other in peaks):
             peaks.append(peak)
     return sorted(peaks, key=lambda peak: peak.apex), signal
+
+
+def _overlap(one: Peak, other: Peak) -> bool:
+    """Tell whether the top of one of two peaks lies within the other."""
+    return one.onset <= other.apex <= one.offset or other.onset <= one.apex <= other.offset
 
 
 def _peak(times: Values, paths: NDArray[np.float32], moved: Values, at: int, height: float, noise: float) -> Peak:
