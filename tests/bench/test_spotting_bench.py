@@ -22,6 +22,7 @@ from dstan.bench.spotting.scores import (
     SPOTTING,
     cause_rows,
     causes_of,
+    error_rows,
     found_rows,
     interval_of_f1,
     name_rows,
@@ -68,8 +69,9 @@ def test_events_are_counted_and_their_errors_measured() -> None:
     row = next(one for one in found_rows({"30 fps": [_record()]}) if one["method"] == SPOTTING)
     assert (row["events"], row["found"], row["false"]) == (2, 1, 3)
     assert row["F1"] == pytest.approx(2 / 6)
-    assert row["false a minute"] == 3
-    assert (row["onset, ms"], row["apex, ms"]) == (pytest.approx(1000 / 30), 0)
+    off = error_rows({"30 fps": [_record()]})
+    assert [row["method"] for row in off] == [SPOTTING]
+    assert (off[0]["onset, ms"], off[0]["apex, ms"]) == (pytest.approx(1000 / 30), 0)
 
 
 def test_false_events_are_put_down_to_what_went_on_there() -> None:
@@ -144,7 +146,7 @@ def test_a_session_is_drawn_spotted_kept_and_told(tmp_path: Path, monkeypatch: p
     video = Video("30 fps", 3, 6.0, 30.0, (240, 320), per_minute={"micro": 20, "talking": 0, "head": 0, "macro": 0})
     monkeypatch.setattr(spotting, "plan", lambda size: (video,))
     tables = bench_spotting(tmp_path, size=Size(sessions=1, seconds=12), workers=0, growth=False)
-    assert [table.name for table in tables.tables][:2] == ["found", "false events"]
+    assert [table.name for table in tables.tables][:3] == ["found", "errors", "false events"]
     told = json.loads((tmp_path / "spotting.json").read_text())
     assert told["tables"][0]["rows"][0]["events"] == 2
     assert (tmp_path / "found.png").is_file()

@@ -120,6 +120,8 @@ class Tables:
 
 
 def _number(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:,.0f}"
 
 
@@ -131,7 +133,8 @@ def _draw(table: Table, plot: Plot, file: Path) -> None:
     across = min(len(panels), 3)
     down = -(-len(panels) // across)
     figure = Figure(figsize=(4.2 * across if across > 1 else 6.5, 3.1 * down + 0.8), dpi=110, layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False, sharey=True)
+    bars = any(isinstance(cell, str) for cell in table.column(plot.x))
+    axes = figure.subplots(down, across, squeeze=False, sharex=bars, sharey=True)
     for panel, axis in zip(panels, axes.flat, strict=False):
         rows = [row for row, key in zip(table.rows, keys, strict=True) if key == panel]
         _panel(axis, Table(table.name, "", table.columns, tuple(rows)), plot)
@@ -160,7 +163,8 @@ def _panel(axis: Axes, table: Table, plot: Plot) -> None:
         else:
             axis.plot(x, y, marker=MARKERS[place % len(MARKERS)], **style)
     if words:
-        axis.invert_yaxis()
+        if not axis.yaxis_inverted():  # panels share it
+            axis.invert_yaxis()
         axis.set_xlabel(plot.y)
         return
     axis.set(xscale=plot.scale, yscale=plot.scale, xlabel=plot.x, ylabel=plot.y)

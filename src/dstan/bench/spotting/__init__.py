@@ -15,6 +15,7 @@ from dstan.bench.spotting.growth import growth_rows
 from dstan.bench.spotting.plan import NO_EVENTS, Size, plan
 from dstan.bench.spotting.scores import (
     cause_rows,
+    error_rows,
     found_rows,
     name_rows,
     rejection_rows,
@@ -114,11 +115,12 @@ def tables_of(records: Mapping[str, Sequence[Record]], size: Size) -> list[Table
     return [
         Table.of(
             "found",
-            f"events that overlap a true one by half or more ({where}, seeds from 1000); F1 from-to: 95 % over people; "
-            "errors of what was found",
+            f"events that overlap a true one by half or more ({where}, seeds from 1000); from, to: 95 % over people; "
+            "all peaks: spotting that rejects nothing; pictures: where pictures differ more than usual",
             found_rows(shown),
             bars,
         ),
+        Table.of("errors", "how far what was found is off, milliseconds on average", error_rows(shown)),
         Table.of("false events", "false events a minute, and what went on there", cause_rows(records)),
         Table.of(
             "rejections", f"what each rejection is good for ({people} people, {PLAIN})", rejection_rows(records[PLAIN])

@@ -17,11 +17,11 @@ from dstan.synthesis.distractors import KINDS
 RESAMPLES = 2000
 NEAR = 0.1
 """Seconds by which motion around a distractor may still be due to it."""
-PARTLY, NOTHING = "a true one, partly", "nothing known"
+PARTLY, NOTHING = "true, partly", "nothing"
 """Causes of false events besides the distractors: overlap of less than half with a true event, and no cause at all."""
 SURE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Ends of the bins of confidence."""
-SPOTTING, ALL_PEAKS, CHANGES = "spotting", "every peak, nothing rejected", "picture differences"
+SPOTTING, ALL_PEAKS, CHANGES = "spotting", "all peaks", "pictures"
 
 Rows = Sequence[Sequence[int]]
 """Onset, apex and offset in frames, of each event."""
@@ -30,7 +30,7 @@ METHODS: Mapping[str, Callable[[Record], Rows]] = {
     ALL_PEAKS: lambda record: record["without"]["any"],
     CHANGES: lambda record: record["changes"],
 }
-"""What is compared, and where it stands in a record."""
+"""What is compared, and where it stands in a record: all peaks is spotting that rejects nothing, pictures is plain."""
 
 
 def truth_of(record: Record) -> list[tuple[int, int, int]]:
@@ -72,13 +72,11 @@ def found_rows(kinds: Mapping[str, Sequence[Record]]) -> list[dict[str, Cell]]:
             each = [counts_of(record, method(record)) for record in records]
             counts = sum(each, SpottingCounts())
             low, high = interval_of_f1(each)
-            off = _errors(records, method)
             rows.append(
                 {
                     "video": kind,
                     "method": name,
                     "people": len(records),
-                    "minutes": _minutes(records),
                     "events": counts.found + counts.missed,
                     "found": counts.found,
                     "false": counts.false,
@@ -87,10 +85,22 @@ def found_rows(kinds: Mapping[str, Sequence[Record]]) -> list[dict[str, Cell]]:
                     "F1": counts.f1,
                     "from": low,
                     "to": high,
-                    "false a minute": counts.false / _minutes(records),
-                    **{f"{phase}, ms": value for phase, value in zip(("onset", "apex", "offset"), off, strict=True)},
                 }
             )
+    return rows
+
+
+def error_rows(kinds: Mapping[str, Sequence[Record]]) -> list[dict[str, Cell]]:
+    """Return how far onset, apex and offset of what was found are off; no row where nothing was found."""
+    rows: list[dict[str, Cell]] = []
+    for kind, records in kinds.items():
+        for name, method in METHODS.items():
+            off = _errors(records, method)
+            if len(off):
+                errors = zip(("onset", "apex", "offset"), off.mean(axis=0), strict=True)
+                rows.append(
+                    {"video": kind, "method": name, "found": len(off), **{f"{at}, ms": by for at, by in errors}}
+                )
     return rows
 
 
@@ -138,7 +148,7 @@ def rejection_rows(records: Sequence[Record]) -> list[dict[str, Cell]]:
     """Return what spotting finds if it leaves out one of its reasons to reject, or all."""
     names = {"as it is": METHODS[SPOTTING]}
     for why in records[0]["without"]:
-        names["without any" if why == "any" else f"without {why!r}"] = _without(why)
+        names["without any" if why == "any" else f"without {why}"] = _without(why)
     rows: list[dict[str, Cell]] = []
     for name, method in names.items():
         counts = pooled(records, method)
@@ -203,7 +213,15 @@ def sure_rows(records: Sequence[Record]) -> list[dict[str, Cell]]:
         here = [(sure, true) for sure, true in told if low <= sure < high or sure == high == SURE[-1]]
         if here:
             mean, share = np.mean(np.array(here, np.float64), axis=0)
-            rows.append({"from": low, "to": high, "peaks": len(here), "confidence": mean, "share true": share})
+            rows.append(
+                {
+                    "from": low,
+                    "to": high,
+                    "peaks": len(here),
+                    "confidence": round(float(mean), 2),
+                    "share true": float(share),
+                }
+            )
     return rows
 
 
@@ -226,13 +244,13 @@ def speed_rows(kinds: Mapping[str, Sequence[Record]]) -> list[dict[str, Cell]]:
 
 
 def _errors(records: Sequence[Record], method: Callable[[Record], Rows]) -> NDArray[np.float64]:
-    """Return how far onset, apex and offset of what was found are off on average, ms; 0 where nothing was found."""
-    off = []
+    """Return (found, 3) how far onset, apex and offset of what was found are off, ms."""
+    off: list[NDArray[np.float64]] = []
     for record in records:
         true, spotted = truth_of(record), method(record)
         for one, other, _ in match(_ends(true), _ends(spotted)):
             off.append(np.abs(np.subtract(true[one], spotted[other])) * 1000 / record["video"]["fps"])
-    return np.mean(off, axis=0) if off else np.zeros(3)
+    return np.array(off).reshape(-1, 3)
 
 
 def _minutes(records: Sequence[Record]) -> float:
