@@ -19,7 +19,7 @@ from dstan.inference.shipped import SYNTHETIC_ONLY
 from dstan.reports.overlay import Scene, check_overlay, write_overlay
 from dstan.reports.panel import HEIGHT, WIDTH
 from dstan.reports.pen import Pen
-from dstan.reports.sight import SpatialMap, face_lines
+from dstan.reports.sight import SpatialMap, corners, crop_shape, face_lines, matrix_at
 from dstan.video import Frame, list_images, read_frames, video_info, write_video
 from dstan.video.writing import Clock, clock_of, write_timed
 
@@ -333,3 +333,26 @@ def test_what_cannot_be_written_is_said_before_there_is_work(video: Path, tmp_pa
         write_overlay(tmp_path / "out.mp4", [look_of(video), look_of(tmp_path / "other.mp4")])
     with pytest.raises(FrameError):
         clock_of(tmp_path / "nowhere.mp4")
+
+
+def test_the_model_that_comes_along_is_drawn_over_a_photographed_face_and_nowhere_else(tmp_path: Path) -> None:
+    skimage_data = pytest.importorskip("skimage.data")
+    from dstan.inference import load_model
+
+    photo = np.ascontiguousarray(skimage_data.astronaut()[:240, 100:400])
+    source = tmp_path / "face.mkv"
+    write_video(source, [np.roll(photo, at % 2, axis=0) for at in range(10)], 50, codec="ffv1")
+    look = load_model().look(source, onset=1, offset=8)
+    assert look.prepared.landmarks is not None
+    write_overlay(tmp_path / "out.mp4", [look])
+    drawn, given = pictures(tmp_path / "out.mp4"), pictures(source)
+    outline = corners(crop_shape(look), matrix_at(look, 3))
+    (left, top), (right, bottom) = outline.min(axis=0).astype(int), outline.max(axis=0).astype(int)
+    assert 40 < left < right < 240
+    small = drawn[3][:480:2, :600:2].astype(float)
+    change = np.abs(small - given[3]).mean(axis=-1)
+    inside = change[top + 4 : bottom - 4, left + 4 : right - 4].mean()
+    assert inside > 8
+    assert change[:, right + 30 :].mean() < inside / 2
+    assert change[:, : left - 30].mean() < inside / 2
+    assert SYNTHETIC_ONLY in look.prediction.warnings
