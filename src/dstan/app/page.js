@@ -87,7 +87,7 @@ element.addEventListener('keydown', event => {
   to.click()
 })
 
-watch('value', () => {
+function arrive() {
   slow = null
   const stage = element.querySelector('.d-stage')
   if (!stage) return
@@ -95,6 +95,8 @@ watch('value', () => {
   stage.scrollIntoView({ behavior: calm ? 'auto' : 'smooth', block: 'start' })
   const first = element.querySelector('.d-row')
   if (first) choose(first)
-})
+}
 
+watch('value', arrive)
+arrive()
 requestAnimationFrame(follow)
