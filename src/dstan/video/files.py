@@ -57,15 +57,15 @@ def video_info(path: Path) -> VideoInfo:
     packets = packets_of(path, path)
     if not len(packets.times):
         raise _no_frames(path)
-    between = len(packets.times) - 1
-    lasts = float(int(packets.times[-1] - packets.times[0]) * packets.tick)
-    gap = lasts / between if lasts > 0 else 1 / (packets.rate or 25)
-    return VideoInfo(packets.count, 1 / gap, lasts + gap)
+    return VideoInfo(packets.count, 1 / packets.gap, packets.lasts + packets.gap)
 
 
 def video_fps(path: Path) -> float:
-    """Return the average frames per second of a video file."""
-    return video_info(path).fps
+    """Return the average frames per second of a video file; of one that is damaged, of the part that can be read."""
+    try:
+        return video_info(path).fps
+    except FrameError:
+        return 1 / packets_of(path, path, reach=2).gap
 
 
 def video_duration(path: Path) -> float:
@@ -147,16 +147,18 @@ def read_video(path: Path, start: int, stop: int | None, colour: bool, where: ob
             index, zero = start, entry.zero
         try:
             for picture in pictures:
-                if picture.is_corrupt and index >= start and (stop is None or index < stop):
+                if stop is not None and index >= stop:
+                    return
+                if picture.is_corrupt and index >= start:
                     raise Damage
                 time = math.nan if picture.time is None else picture.time
                 shown = float((picture.duration or 0) * picture.time_base) if picture.time_base else 0.0
                 zero = time if zero is None else zero
-                if stop is not None and index >= stop:
-                    return
                 if index >= start:
                     yield Frame(index, time - zero, _pixels(picture, colour))
                 index += 1
+                if index == stop:  # what follows may be damaged, and nobody has asked for it
+                    return
         except Damage as error:
             raise ended_early(where, index, time - (zero or 0.0)) from error.__cause__
         if stop is None or index < stop:

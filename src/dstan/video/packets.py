@@ -62,6 +62,16 @@ class Packets:
     rate: float | None
     whole: bool
 
+    @property
+    def lasts(self) -> float:
+        """Seconds from the first frame to the last."""
+        return float(int(self.times[-1] - self.times[0]) * self.tick) if len(self.times) else 0.0
+
+    @property
+    def gap(self) -> float:
+        """Seconds from a frame to the next, on average."""
+        return self.lasts / (len(self.times) - 1) if self.lasts > 0 else 1 / (self.rate or 25)
+
 
 _Key = tuple[str, int, int, int]
 _KNOWN: dict[_Key, Packets] = {}
@@ -94,13 +104,15 @@ def packets_of(path: Path, where: object, reach: int | None = None) -> Packets:
     if known is not None and (known.whole or (reach is not None and known.count >= reach)):
         return known
     most = None if reach is None else max(reach, 0 if known is None else 2 * known.count)
-    found = _walk(path, where, reach, most)
+    found, damage = _walk(path, where, most)
     if key is not None:
         with _LOCK:
             _KNOWN.pop(key, None)
             while len(_KNOWN) >= REMEMBERED:
                 del _KNOWN[next(iter(_KNOWN))]
             _KNOWN[key] = found
+    if damage is not None and (reach is None or found.count < reach):
+        raise ended_early(where, found.count, found.lasts) from damage.__cause__
     return found
 
 
@@ -112,10 +124,10 @@ def _key(path: Path) -> _Key | None:
     return str(path.absolute()), about.st_ino, about.st_size, about.st_mtime_ns
 
 
-def _walk(path: Path, where: object, reach: int | None, most: int | None) -> Packets:
-    times, keys, count, whole = array("q"), array("q"), 0, True
+def _walk(path: Path, where: object, most: int | None) -> tuple[Packets, Damage | None]:
+    """Walk up to ``most`` packets, or up to where the file is damaged."""
+    times, keys, count, whole, damage = array("q"), array("q"), 0, True, None
     with opened(path, where) as (container, stream):
-        tick = stream.time_base or Fraction(0)
         try:
             for packet in walk(container, stream):
                 if not packet.size or packet.is_discard:
@@ -129,19 +141,17 @@ def _walk(path: Path, where: object, reach: int | None, most: int | None) -> Pac
                     if packet.is_keyframe:
                         keys.append(packet.pts)
         except Damage as error:
-            if reach is None or count < reach:
-                ticks = (max(times) - min(times)) if times else 0
-                raise ended_early(where, count, float(ticks * tick)) from error.__cause__
-            whole = False
-        return Packets(
-            times=np.sort(np.frombuffer(times, dtype=np.int64)) if times else np.zeros(0, np.int64),
-            keys=np.sort(np.frombuffer(keys, dtype=np.int64)) if keys else np.zeros(0, np.int64),
-            tick=tick,
+            whole, damage = False, error
+        found = Packets(
+            times=np.sort(np.array(times, dtype=np.int64)),
+            keys=np.sort(np.array(keys, dtype=np.int64)),
+            tick=stream.time_base or Fraction(0),
             count=count,
             form=container.format.name,
             rate=None if stream.average_rate is None else float(stream.average_rate),
             whole=whole,
         )
+        return found, damage
 
 
 @contextmanager
@@ -216,14 +226,12 @@ def ended_early(where: object, frames: int, seconds: float) -> FrameError:
     frames, seconds
         How much of it was read.
     """
-    if frames == 0:
-        return FrameError(
-            "the video is damaged or ends early: not one frame of it can be read", where=where, hint="Copy it again"
-        )
+    last = f"can be read up to {clock(seconds, 2)} (frame {frames - 1})" if frames else "cannot be read at all"
+    instead = ", or use the part before that" if frames else ""
     return FrameError(
-        f"the video is damaged or ends early: after {clock(seconds, 2)} (frame {frames - 1}) it cannot be read",
+        "the video is damaged or ends early",
         where=where,
-        hint="Copy it again or re-encode it; what lies before can be used",
+        hint=f"It {last}: copy it again or re-encode it{instead}",
     )
 
 
@@ -260,10 +268,10 @@ def _kind(path: Path) -> str | None:
 
 
 def _without_pictures(path: Path, where: object, container: InputContainer) -> FrameError:
-    sound, subtitles = container.streams.audio, container.streams.subtitles
-    what = ", only sound" if sound else ", only subtitles" if subtitles else ""
+    if not container.streams:
+        hint = "The recording stopped before it began: record or copy it again"
+        return FrameError(f"{path.name} holds neither video nor sound", where=where, hint=hint)
+    what = "sound" if container.streams.audio else "subtitles" if container.streams.subtitles else "other data"
     return FrameError(
-        f"{path.name} holds no video{what}",
-        where=where,
-        hint="Give the recording that shows the face" if what else "Play it to see what it holds",
+        f"{path.name} holds no video, only {what}", where=where, hint="Give the recording that shows the face"
     )
