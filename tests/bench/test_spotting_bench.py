@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dstan.bench import spotting
+from dstan.bench.memory import repeat_video
 from dstan.bench.spotting import Size, bench_spotting
 from dstan.bench.spotting.plain import spot_changes
 from dstan.bench.spotting.plan import NO_EVENTS, Video, plan
@@ -34,7 +35,7 @@ from dstan.cli import app
 from dstan.errors import ConfigError
 from dstan.spotting_metrics import SpottingCounts
 from dstan.synthesis.session import FIRST_MEASURED
-from dstan.video import write_video
+from dstan.video import video_info, write_video
 
 
 def _record(**changed: Any) -> dict[str, Any]:
@@ -127,6 +128,15 @@ def test_picture_differences_find_what_comes_and_goes(tmp_path: Path) -> None:
     onset, apex, offset = max(spotted, key=lambda one: one[2] - one[0])
     assert 60 <= onset < apex < offset <= 70
     assert abs(apex - 65) <= 1
+
+
+def test_a_video_is_shown_again_and_again_behind_itself(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (45, 64, 64, 3)).astype(np.uint8)
+    write_video(tmp_path / "1.mp4", frames, 30)
+    repeat_video(tmp_path / "1.mp4", tmp_path / "3.mp4", 3, 1.5)
+    info = video_info(tmp_path / "3.mp4")
+    assert info.frames == 135
+    assert info.duration == pytest.approx(4.5, abs=0.05)
 
 
 def test_too_little_to_measure_on_is_refused() -> None:
