@@ -30,8 +30,12 @@ FARTHEST = 0.3
 """Motion of the head, in distances between the eyes, after which a new key picture is taken."""
 ASTRAY = 0.25
 """Distances between the eyes by which tracker and mesh may differ."""
-HELD = 0.2
-"""Seconds for which the head is taken to be still where the tracker does not find it, as when the eyes are shut."""
+HELD = 0.6
+"""Seconds for which the head is taken to be still where the tracker does not find it, as when eyes and brows move.
+
+The mesh is looked at meanwhile, and ends this where it is elsewhere."""
+CONTRAST = 40.0
+"""Standard deviation of the skin's brightness in what flow is estimated on, grey levels."""
 SPARE = 1.3
 """How much larger than the aligned face a face is kept before it is aligned."""
 _HUBER = 0.3
@@ -93,7 +97,7 @@ class Face:
         crop = self._follow(instant)
         if crop is None:
             return None
-        even, light = _evened(crop)
+        even, light = self._key.evened(crop)
         path = self._offset + self._key.displacement(even)
         self._recent.append((even, path))
         head, eyes = chain(self._before, self._motion), self._key.eyes(even)
@@ -157,9 +161,16 @@ class _Key:
 
     def __init__(self, crop: Image, layout: Layout, unit: float, time: float) -> None:
         self.tracker, self.layout, self.time, self._unit = FaceTracker(crop), layout, time, unit
-        self._image = _evened(crop)[0]
+        self._image = self.evened(crop)[0]
         at = (np.arange(crop.shape[0]) - crop.shape[0] / 2) / unit
         self._x, self._y = np.meshgrid(at, at)
+
+    def evened(self, crop: Image) -> tuple[Image, float]:
+        """Return a crop with the skin's brightness and contrast fixed, and the logarithm of its brightness."""
+        skin = crop[self.layout.skin]
+        mean, spread = float(skin.mean()), float(skin.std())
+        even = np.asarray((crop - mean) * (CONTRAST / max(spread, 1.0)) + 128, dtype=np.float32)
+        return even, float(np.log(max(mean, 1.0)))
 
     def displacement(self, image: Image) -> NDArray[np.float64]:
         """Return how far each region lies from where it is in the key picture, (regions, 2) per cent."""
@@ -199,15 +210,6 @@ def _similarity(places: NDArray[np.float64]) -> NDArray[np.float64]:
     one, zero = np.ones_like(x), np.zeros_like(x)
     rows = np.stack([np.stack([one, zero, x, -y], 1), np.stack([zero, one, y, x], 1)], axis=1)
     return np.asarray(rows.reshape(-1, 4), dtype=np.float64)
-
-
-def _evened(crop: Image) -> tuple[Image, float]:
-    """Return a crop with the brightness and contrast of its face fixed, and the logarithm of its brightness."""
-    side = crop.shape[0]
-    face = crop[side // 8 : -side // 8, side // 5 : -side // 5]
-    mean, spread = float(face.mean()), float(face.std())
-    even = np.asarray((crop - mean) * (40 / max(spread, 1.0)) + 128, dtype=np.float32)
-    return even, float(np.log(max(mean, 1.0)))
 
 
 def _cut(

@@ -85,6 +85,8 @@ class Layout:
         (regions, 2) the same for the regions.
     eyes
         (H, W) float32 in [0, 1]: how far each pixel is painted over.
+    skin
+        (H, W) the pixels of the face's middle that are not.
     """
 
     regions: Discs
@@ -92,6 +94,7 @@ class Layout:
     places: NDArray[np.float64]
     region_places: NDArray[np.float64]
     eyes: Masks
+    skin: NDArray[np.bool_]
 
 
 def lay_out(points: NDArray[Any], side: int, unit: float) -> Layout:
@@ -116,6 +119,7 @@ def lay_out(points: NDArray[Any], side: int, unit: float) -> Layout:
         places=(rigid - middle) / unit,
         region_places=(centres - middle) / unit,
         eyes=eyes,
+        skin=_skin(eyes),
     )
 
 
@@ -138,3 +142,10 @@ def _eyes(points: NDArray[Any], side: int, unit: float) -> Masks:
     grown = 2 * round(_EYE_GROWN * unit) + 1
     mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grown, grown)))
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), 0.04 * unit), dtype=np.float32) / np.float32(255)
+
+
+def _skin(eyes: Masks) -> NDArray[np.bool_]:
+    side = eyes.shape[0]
+    skin = np.zeros(eyes.shape, np.bool_)
+    skin[side // 8 : -side // 8, side // 5 : -side // 5] = True
+    return skin & (eyes < 0.02)
