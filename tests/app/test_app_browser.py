@@ -70,7 +70,7 @@ class Visitor:
             self.page.get_by_label("Clear").click()
         with self.page.expect_response(lambda response: "/upload" in response.url):
             self.page.set_input_files("input[type=file]", video)
-        self.page.wait_for_selector(".d-input video")
+        self.page.get_by_label("Clear").wait_for()
 
     def find(self) -> str:
         """Press the button; return what is said in the end."""
@@ -149,6 +149,7 @@ def test_the_example_shows_its_events_and_everything_stays_here(visitor, served,
 def test_a_video_that_browsers_do_not_play_is_found_in_shown_and_drawn_over(visitor, videos):
     page = visitor.page
     visitor.upload(videos.cut("anna.avi", 10, 170, codec="mjpeg"))
+    page.get_by_text("That does no harm").wait_for()
     assert "2 micro-expressions found" in visitor.find()
     page.wait_for_selector(".d-panel")
     page.wait_for_function("document.querySelector('.d-stage video').readyState >= 2")

@@ -41,6 +41,7 @@ class Job:
         self.preview = folder
         self.spotting: Spotting | None = None
         self.panels: dict[int, str] = {}
+        self.wanted = 0
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._at_work = 0

@@ -30,6 +30,8 @@ AT_ONCE = max(2, (os.cpu_count() or 2) // 2)
 """Videos that are worked on side by side, and events that are drawn so; others wait for their turn."""
 SWEEP = (600, 6 * 3600)
 """Every how many seconds, and from which age, uploads go that no page holds."""
+PLAYED = (".mp4", ".m4v", ".mov", ".webm", ".ogv")
+"""Suffixes of what most browsers play, so that the field shows it."""
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Liberation Sans", "Helvetica", "Arial", "sans-serif")
 MONO = ("ui-monospace", "Liberation Mono", "monospace")
 
@@ -119,7 +121,7 @@ class Page:
         drawing: dict[str, Any] = {**quiet, "concurrency_limit": AT_ONCE, "concurrency_id": "look"}
         atonce: dict[str, Any] = {**quiet, "queue": False}
 
-        self.video.change(self._hold, self.video, None, **atonce)
+        self.video.change(self._hold, self.video, self.status, **atonce)
         begun = (
             self.find.click(self._begin, None, [*shown, *busy], **atonce),
             self.example.click(self._take_example, None, [self.video, *shown, *busy], **atonce),
@@ -128,15 +130,17 @@ class Page:
             found = begin.then(self._analyse, self.video, [*shown, *busy], **analysing)
             found.then(self._first, None, self.panel, **drawing)
         self.stop.click(self._stop, None, [self.status, *busy], **atonce)
-        self.stage.select(self._select, None, self.panel, **drawing)
+        self.stage.select(self._select, None, self.panel, trigger_mode="multiple", **drawing)
         self.whole.click(self._whole, None, [self.status, self.whole, self.panel], **drawing)
         self.draw.click(self._overlay, None, [self.draw, self.drawn], **analysing)
         self.blocks.unload(self._close)
 
-    def _hold(self, path: str | None, request: gr.Request) -> None:
+    def _hold(self, path: str | None, request: gr.Request) -> Any:
         upload = None if path is None else Path(path)
         mine = upload is not None and "work" in upload.relative_to(self.desks.root).parts[:1]
         self.desks.hold(_session(request), None if mine else upload)
+        known = upload is None or upload.suffix.lower() in PLAYED
+        return gr.skip() if known else words.note(words.UNPLAYED)
 
     def _close(self, request: gr.Request) -> None:
         self.desks.close(_session(request))
@@ -216,10 +220,11 @@ class Page:
             yield from self._show(job, int(event.index))
 
     def _show(self, job: Job, number: int) -> Iterator[Any]:
+        job.wanted = number
         if number not in job.panels:
             yield gr.update(value=words.note(f"Drawing event {number + 1}…", "busy"), visible=True)
         for step in follow(job, lambda _: work.show_event(job, self.model, number)):
-            if isinstance(step, Finished):
+            if isinstance(step, Finished) and job.wanted == number:  # and not another one meanwhile
                 yield gr.update(value=step.result or self._failure(step.error), visible=True)
 
     def _whole(self, request: gr.Request) -> Iterator[list[Any]]:

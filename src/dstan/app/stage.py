@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from dstan.app.words import count_reason
+from dstan.app.words import called
 from dstan.inference.spotting import Event, Interval, Spotting
 from dstan.reports.naming import name_of, probability_of
 
@@ -108,7 +108,7 @@ def _spans(spotting: Spotting) -> Iterator[str]:
     for kind, ones in (("d-left", spotting.rejected), ("d-found", spotting.events)):
         for one in ones:
             begin, width = _place(one, spotting.seconds)
-            title = f"<title>{escape(count_reason(one.reason, 1))}</title>" if hasattr(one, "reason") else ""
+            title = f"<title>{escape(called(one.reason))}</title>" if hasattr(one, "reason") else ""
             box = f'x="{WIDTH * begin:.2f}" y="0" width="{max(WIDTH * width, 1.5):.2f}" height="{HEIGHT:.0f}"'
             yield f'<rect class="{kind}" {box}>{title}</rect>'
 
@@ -191,7 +191,7 @@ def _rejected(spotting: Spotting) -> str:
     if not spotting.rejected:
         return ""
     rows = "".join(
-        f'<li><button type="button" class="d-chip" data-seek {_moment(one)}>{escape(count_reason(one.reason, 1)[2:])} '
+        f'<li><button type="button" class="d-chip" data-seek {_moment(one)}>{escape(called(one.reason))} '
         f"<small>{one.apex_seconds:.2f} s</small></button></li>"
         for one in spotting.rejected
     )

@@ -28,6 +28,7 @@ STEPS = (
     ("Wait", "while the face is followed, the motion of the head removed, and blinks and speech told apart."),
     ("Click", "an event on the timeline to see the face at its strongest, its motion, and what the model says."),
 )
+UNPLAYED = "Your browser may not play this kind of file here. That does no harm: press Find micro-expressions."
 WAITING = "Waiting for a free place…"
 STAGES = {"spot": "Looking for motion", "name": "Naming what moved", "preview": "Preparing the preview"}
 REASONS: Mapping[str, tuple[str, str]] = {
@@ -35,6 +36,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "gaze": ("shift of gaze", "shifts of gaze"),
     "head": ("head movement", "head movements"),
     "mouth": ("mouth movement", "mouth movements"),
+    "light": ("change of light", "changes of light"),
     "too long": ("longer expression", "longer expressions"),
 }
 """Why motion was left out: one of it, and several."""
@@ -70,13 +72,13 @@ def left_out(rejected: Sequence[Rejected]) -> str:
     if not rejected:
         return ""
     counts = Counter(one.reason for one in rejected)
-    return f"Left out: {', '.join(count_reason(reason, number) for reason, number in counts.most_common())}."
+    return f"Left out: {', '.join(f'{number} {called(reason, number)}' for reason, number in counts.most_common())}."
 
 
-def count_reason(reason: str, number: int) -> str:
-    """Say how many of one kind were left out: "2 blinks"."""
+def called(reason: str, number: int = 1) -> str:
+    """Return what motion that was left out is called: "blink", or "blinks" where there are several."""
     one, several = REASONS.get(reason, (f"motion ({reason})", f"motions ({reason})"))
-    return f"{number} {one if number == 1 else several}"
+    return one if number == 1 else several
 
 
 def progress(stage: str, done: int, total: int, elapsed: float) -> str:
