@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -184,6 +185,15 @@ def test_a_folder_of_images_needs_its_rate_and_then_does_as_well(frames: Frames,
     spotted = spot_video(tmp_path, fps=FPS)
     assert [abs(event.onset + 45 - SHOWN.onset) <= 2 for event in spotted.events] == [True]
     assert spotted.seconds == pytest.approx(1.5)
+
+
+def test_two_videos_at_once_are_answered_as_one_after_the_other(frames: Frames, tmp_path: Path) -> None:
+    path = written(tmp_path, frames[45:85])
+    alone = spot_video(path)
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(spot_video, [path, path]))
+    assert len(alone.events) == 1
+    assert [each.events for each in both] == [alone.events] * 2
 
 
 def test_one_frame_and_a_face_that_keeps_still_hold_no_event(frames: Frames, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from dstan._engine import single_thread
 from dstan._progress import Progress, silent
 from dstan.inference.spotting.face import Face, Measure
 from dstan.inference.spotting.instants import Instant, Reading, group_size, how_many, instants
@@ -66,9 +65,11 @@ def follow(reading: Reading, settings: SpottingSettings, progress: Progress = si
     MissingDependencyError
         If MediaPipe or OpenCV cannot be imported.
     """
+    from threadpoolctl import threadpool_limits
+
     total, fps = how_many(reading.path, reading.fps)
     rows = _Rows()
-    with single_thread(), watching() as watcher:  # more threads wait for each other: the pictures are small
+    with threadpool_limits(1), watching() as watcher:  # for matrices as small as these, threads wait for each other
         pursuit = _Pursuit(watcher, settings)
         for instant in instants(reading, group_size(fps, settings.rate), settings.rate):
             rows.add(instant, pursuit.measure(instant), pursuit.stretch)
