@@ -63,6 +63,7 @@ def predict(
     """
     from dstan.inference import load_model
     from dstan.inference.predict import check_confidence
+    from dstan.inference.shipped import SHIPPED
 
     check_confidence(min_confidence)
     overlays, figures = pictures(videos, overlay, figure, fps)
@@ -82,7 +83,7 @@ def predict(
             progress("predict", number, len(videos), video.name)
     if as_json:
         errors = [{"path": path, "error": str(reason)} for path, reason in failed]
-        output.document({"model": model, "predictions": predictions, "failed": errors, "written": written})
+        output.document({"model": model or SHIPPED, "predictions": predictions, "failed": errors, "written": written})
     else:
         for prediction in predictions:
             show_prediction(prediction)

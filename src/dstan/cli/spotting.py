@@ -65,6 +65,7 @@ def spot(
     Example: `dstan spot session.mp4 --out found --min-confidence 0.6`
     """
     from dstan.inference import load_model
+    from dstan.inference.shipped import SHIPPED
     from dstan.inference.spotting import SpottingSettings
 
     wanted = _formats(formats, out)
@@ -79,7 +80,7 @@ def spot(
     work = _Work(loaded, settings, fps, min_confidence, out, wanted, overlay, as_json)
     stopped = work.through(videos)
     if as_json:
-        output.document({"model": model, "videos": work.found, "failed": work.failed})
+        output.document({"model": (model or SHIPPED) if name else None, "videos": work.found, "failed": work.failed})
     if stopped:
         output.warn(f"stopped; {len(work.found)} of {len(videos)} videos are done{' and written' if out else ''}")
     raise typer.Exit(130 if stopped else 1 if work.failed else 0)

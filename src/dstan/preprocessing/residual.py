@@ -110,7 +110,7 @@ def warn_of_motion(pixels: float | None) -> list[str]:
         return []
     return [
         f"the head moves by {pixels:.1f} px (rms, at 224 x 224), which counts as facial motion: "
-        "--set recipe.alignment=rigid_residual takes it away"
+        "the setting recipe.alignment=rigid_residual takes it away"
     ]
 
 
