@@ -225,7 +225,7 @@ def test_a_recording_of_the_camera_is_found_in(browser, served, videos):
     somebody.page.get_by_text("Click to Access Webcam").click()
     somebody.page.get_by_label("start recording").click()
     somebody.page.wait_for_timeout(3000)
-    somebody.page.get_by_label("stop recording").click()
+    somebody.page.locator(".d-input button", has_text="Stop").click()
     somebody.page.get_by_label("Clear").wait_for()
     said = somebody.find()
     assert "s of video" in said

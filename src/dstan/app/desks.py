@@ -33,6 +33,17 @@ class Job:
     ----------
     folder
         Made here.
+
+    Attributes
+    ----------
+    video, preview
+        The video, and what a browser plays of it.
+    spotting
+        What was found; None until then.
+    panels
+        The events that were drawn, by their places.
+    wanted
+        The event that was chosen last.
     """
 
     def __init__(self, folder: Path) -> None:

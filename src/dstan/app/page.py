@@ -94,8 +94,14 @@ class Page:
         with gr.Row(elem_classes="d-start"):
             with gr.Column(scale=6, min_width=320):
                 self.video = gr.Video(
-                    label="Your video", sources=["upload", "webcam"], height=360, elem_classes="d-input", buttons=[]
+                    label="Your video",
+                    sources=["upload", "webcam"],
+                    include_audio=False,  # asks for no microphone
+                    height=360,
+                    elem_classes="d-input",
+                    buttons=[],
                 )
+                self.video.preprocess = _where
                 with gr.Row(elem_classes="d-actions"):
                     self.find = gr.Button("Find micro-expressions", variant="primary", elem_id="find")
                     self.example = gr.Button("Take the example", elem_id="example")
@@ -252,6 +258,11 @@ class Page:
                 yield [gr.update(interactive=True), self._failure(step.error)]
             else:
                 yield [gr.update(visible=False), _overlay(step.result)]
+
+
+def _where(upload: Any) -> str | None:
+    """Return where an upload lies, as it is: Gradio would call FFmpeg to remove its sound."""
+    return None if upload is None else str(upload.path)
 
 
 def _session(request: gr.Request) -> str:
