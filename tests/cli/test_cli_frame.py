@@ -16,7 +16,7 @@ import dstan
 from dstan.cli import app
 
 COMMANDS = ("demo", "corpora", "check", "synth", "prepare", "evaluate", "report", "train", "predict", "info", "methods")
-COMMANDS += ("config", "bench", "reproduce", "compare", "tune", "ablate")
+COMMANDS += ("config", "bench", "reproduce", "compare", "tune", "ablate", "spot")
 runner = CliRunner()
 
 
