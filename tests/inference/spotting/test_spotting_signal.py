@@ -215,6 +215,18 @@ def test_an_event_does_not_span_a_gap_in_which_no_face_was_followed() -> None:
     assert np.isnan(found.motion[248:252]).all()
 
 
+def test_motion_while_the_head_is_not_found_counts_only_where_the_head_has_kept_still() -> None:
+    times = np.arange(500) / FPS
+    moved = 2 * pulse(times, 4.9, 5.06, 5.3)
+    course = course_of(left_inner_brow=moved, right_inner_brow=moved)
+    course.head[245:270] = np.nan
+    assert len(found_in(course).events) == 1
+    course.head[270:, 0] = 0.1
+    found = found_in(course)
+    assert found.events == []
+    assert reasons(found) == ["head"]
+
+
 def test_parts_end_where_the_face_is_lost_and_where_another_stretch_begins() -> None:
     stretch = np.array([-1, 0, 0, -1, 0, 1, 1, -1])
     assert list(parts(stretch)) == [slice(1, 3), slice(4, 5), slice(5, 7)]

@@ -28,8 +28,8 @@ OVERLAP = 5
 """Instants that are measured from the old and from the new key picture, so that the path goes on without a step."""
 FARTHEST = 0.3
 """Motion of the head, in distances between the eyes, after which a new key picture is taken."""
-ASTRAY = 0.25
-"""Distances between the eyes by which tracker and mesh may differ."""
+ASTRAY, ASTRAY_HELD = 0.25, 0.06
+"""Distances between the eyes by which tracker and mesh may differ, and while the tracker does not find the head."""
 HELD = 0.6
 """Seconds for which the head is taken to be still where the tracker does not find it, as when eyes and brows move.
 
@@ -52,7 +52,7 @@ class Measure:
     regions
         (regions, 2) float32 how far each has moved since the stretch began, per cent of the distance between the eyes.
     head
-        (4,) where the head is, in the numbers of :mod:`dstan.preprocessing.tracking`.
+        (4,) where the head is, in the numbers of :mod:`dstan.preprocessing.tracking`; NaN where it is not found.
     eyes
         (4,) of the picture within the eyes: brightness, contrast, and the middle of what is dark, across and down in
         distances between the eyes.
@@ -89,7 +89,7 @@ class Face:
         self._before: Motion = np.zeros(4)
         self._key = self._new_key(self._crop(instant), instant.time)
         self._offset = np.zeros((len(self._key.layout.region_places), 2))
-        self._followed = instant.time
+        self._followed = self._latest = instant.time
         self._recent: deque[tuple[Image, NDArray[np.float64]]] = deque(maxlen=OVERLAP)
 
     def measure(self, instant: Instant) -> Measure | None:
@@ -100,8 +100,10 @@ class Face:
         even, light = self._key.evened(crop)
         path = self._offset + self._key.displacement(even)
         self._recent.append((even, path))
-        head, eyes = chain(self._before, self._motion), self._key.eyes(even)
-        if self._followed == instant.time and self._is_stale(instant.time):
+        lost = self._followed < self._latest
+        head = np.full(4, np.nan) if lost else chain(self._before, self._motion)
+        eyes = self._key.eyes(even)
+        if not lost and self._is_stale(instant.time):
             self._renew(crop, instant.time)
         return Measure(path.astype(np.float32), head.astype(np.float32), eyes, light)
 
@@ -114,6 +116,7 @@ class Face:
             return warp(picture, undo(base, motion, self._shape), self._shape)
 
         found = self._key.tracker.locate(view, self._motion)
+        self._latest = instant.time
         if found is not None:
             self._motion, self._followed = found, instant.time
         return None if instant.time - self._followed > HELD else view(self._motion)
@@ -132,7 +135,8 @@ class Face:
         stable = list(STABLE_POINTS)
         apart = np.median(np.linalg.norm(points[stable] - self.expected()[stable], axis=1))
         self.points, self._matrix_at_look = points, self._matrix
-        return bool(apart * _scale(self._matrix) < ASTRAY * self._unit)
+        farthest = ASTRAY if self._followed == self._latest else ASTRAY_HELD
+        return bool(apart * _scale(self._matrix) < farthest * self._unit)
 
     @property
     def _matrix(self) -> Matrix:

@@ -17,6 +17,8 @@ BLINK_PULLS = 0.9
 """How far lids pull the skin around the eyes along, per cent of the distance between the eyes."""
 HEAD_LEAVES = 0.06
 """Part of the head's motion that may be left in the regions."""
+UNSEEN = 2.0
+"""Motion of the head, per cent of the distance between the eyes, that spoils what it does while it is not found."""
 DARKENS, LIGHT_LEAVES = 0.02, 20.0
 """Change of the logarithm of brightness that is looked at, and per cent of motion that it feigns per unit."""
 REPEATED, TALKING, ALIKE = 3, 0.8, 0.2
@@ -40,7 +42,7 @@ class Surroundings:
     times
         (n,) seconds.
     head
-        (n, 4) where the head is.
+        (n, 4) where the head is, NaN where it is not found.
     light
         (n,) logarithm of the face's brightness.
     blinks
@@ -84,8 +86,16 @@ def reason_against(
 
 
 def _turns(peak: Peak, around: Surroundings) -> bool:
-    turned = float(np.linalg.norm(100 * np.ptp(around.head[_during(peak)], axis=0)))
-    return peak.height < HEAD_LEAVES * turned
+    """Tell whether a peak is what is left of the head's motion, or the head moved while it was not found."""
+    known = np.flatnonzero(np.isfinite(around.head).all(axis=1))
+    during = _during(peak)
+    first, last = np.searchsorted(known, [during.start, during.stop - 1])
+    near = around.head[known[max(first - 1, 0) : last + 1]]
+    if len(near) == 0:
+        return True
+    turned = float(np.linalg.norm(100 * np.ptp(near, axis=0)))
+    lost = bool(np.isnan(around.head[during]).any())
+    return peak.height < HEAD_LEAVES * turned or (lost and turned > UNSEEN)
 
 
 def _blinks(peak: Peak, around: Surroundings) -> bool:
