@@ -90,11 +90,11 @@ def _turns(peak: Peak, around: Surroundings) -> bool:
     known = np.flatnonzero(np.isfinite(around.head).all(axis=1))
     during = _during(peak)
     first, last = np.searchsorted(known, [during.start, during.stop - 1])
-    near = around.head[known[max(first - 1, 0) : last + 1]]
-    if len(near) == 0:
-        return True
-    turned = float(np.linalg.norm(100 * np.ptp(near, axis=0)))
     lost = bool(np.isnan(around.head[during]).any())
+    if lost and (first == 0 or last == len(known)):
+        return True
+    near = around.head[known[max(first - 1, 0) : last + 1]]
+    turned = float(np.linalg.norm(100 * np.ptp(near, axis=0)))
     return peak.height < HEAD_LEAVES * turned or (lost and turned > UNSEEN)
 
 
