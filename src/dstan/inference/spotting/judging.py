@@ -128,14 +128,13 @@ def moving_parts(peak: Peak) -> set[str]:
 
 def _talks(peak: Peak, peaks: Sequence[Peak], times: Values) -> bool:
     """Tell whether a peak is one of several motions of the mouth in a row."""
-    strong = [other for other in peaks if other.height >= ALIKE * peak.height]
-    mouths = [other for other in strong if "mouth" in moving_parts(other)]
-    at = next(index for index, other in enumerate(mouths) if other is peak)
+    at = next(index for index, other in enumerate(peaks) if other is peak)
     run = 1
-    for step in (-1, 1):
-        here = at
-        while 0 <= here + step < len(mouths):
-            if abs(times[mouths[here + step].apex] - times[mouths[here].apex]) > TALKING:
+    for others in (reversed(peaks[:at]), iter(peaks[at + 1 :])):
+        here = peak
+        for other in others:
+            if run >= REPEATED or abs(times[other.apex] - times[here.apex]) > TALKING:
                 break
-            here, run = here + step, run + 1
+            if other.height >= ALIKE * peak.height and "mouth" in moving_parts(other):
+                here, run = other, run + 1
     return run >= REPEATED

@@ -67,18 +67,16 @@ def find_peaks(times: Values, paths: NDArray[np.float32], settings: SpottingSett
     found, _ = tops(signal, height=np.maximum(settings.smallest, settings.prominence * noise), prominence=0.0)
     strongest_first = sorted((int(at) for at in found), key=lambda at: -signal[at])
     peaks: list[Peak] = []
+    inside, within, top = (np.zeros(len(times), np.bool_) for _ in range(3))
     for at in strongest_first:
-        if any(peak.onset < at < peak.offset for peak in peaks):
+        if inside[at]:
             continue
         peak = _peak(times, paths, moved, at, float(signal[at]), float(noise[at]))
-        if not any(_overlap(peak, other) for other in peaks):
-            peaks.append(peak)
+        if within[peak.apex] or top[peak.onset : peak.offset + 1].any():
+            continue  # the top of one of the two lies within the other
+        inside[peak.onset + 1 : peak.offset] = within[peak.onset : peak.offset + 1] = top[peak.apex] = True
+        peaks.append(peak)
     return sorted(peaks, key=lambda peak: peak.apex), signal
-
-
-def _overlap(one: Peak, other: Peak) -> bool:
-    """Tell whether the top of one of two peaks lies within the other."""
-    return one.onset <= other.apex <= one.offset or other.onset <= one.apex <= other.offset
 
 
 def _peak(times: Values, paths: NDArray[np.float32], moved: Values, at: int, height: float, noise: float) -> Peak:
