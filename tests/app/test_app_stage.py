@@ -11,9 +11,11 @@ import av
 import numpy as np
 import pytest
 
+from dstan.app.desks import Desks
 from dstan.app.preview import plays, write_preview
 from dstan.app.stage import POINTS, curve, stage
 from dstan.app.words import summary
+from dstan.app.work import take
 from dstan.inference.spotting import Event, Rejected, Spotting, Stretch
 from dstan.video import read_frames, video_info, write_video
 
@@ -126,3 +128,29 @@ def test_what_a_browser_plays_is_not_written_again(tmp_path: Path) -> None:
     write_video(video, noise(4), 25)
     write_preview(out, video, video_info(video))
     assert out.read_bytes() == video.read_bytes()
+
+
+@pytest.mark.parametrize("form", ["mp4", "matroska"])
+def test_a_video_whose_clock_starts_late_is_whole_and_its_preview_starts_at_zero(tmp_path: Path, form: str) -> None:
+    video, out = tmp_path / f"late.{'mp4' if form == 'mp4' else 'mkv'}", tmp_path / "preview.mp4"
+    with av.open(str(video), "w", format=form, options={"avoid_negative_ts": "disabled"}) as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.height, stream.width, stream.pix_fmt = 36, 64, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for number, pixels in enumerate(noise(12)):
+            picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            picture.pts, picture.time_base = 100_000 + 40 * number, Fraction(1, 1000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    assert [frame.time for frame in read_frames(video)] == pytest.approx([0.04 * number for number in range(12)])
+    write_preview(out, video, video_info(video))
+    with av.open(str(out)) as container:
+        assert container.start_time == 0
+
+
+def test_the_example_can_be_looked_at_twice(tmp_path: Path) -> None:
+    job = Desks(tmp_path).begin("anna")
+    upload = job.folder / "example.mp4"
+    upload.write_bytes(b"video")
+    assert take(job, upload) == take(job, upload)
+    assert job.video.read_bytes() == b"video"

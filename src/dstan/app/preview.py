@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from dstan._progress import Progress, silent
 from dstan.video import VideoInfo, read_frames
+from dstan.video.packets import opened
 from dstan.video.writing import FINEST, Clock, write_timed
 
 LONGEST_SIDE = 960
 """Pixels; larger videos are shown smaller."""
+EARLY = 0.001
+"""Seconds at which the first frame may be at most, for the player's clock to be that of the events."""
 
 
 def write_preview(out: Path, video: Path, info: VideoInfo, progress: Progress = silent) -> None:
@@ -47,13 +50,16 @@ def write_preview(out: Path, video: Path, info: VideoInfo, progress: Progress = 
 
 
 def plays(video: Path) -> bool:
-    """Tell whether browsers play a file as it is: H.264 with 8 bits in MP4, not much larger than shown."""
-    import av
+    """Tell whether browsers play a file as it is: H.264 with 8 bits in MP4, not much larger than shown.
 
+    Its first frame has to be at second 0, too, for a browser counts from the beginning of the file.
+    """
     if video.suffix.lower() not in (".mp4", ".m4v"):
         return False
-    with av.open(str(video), metadata_errors="ignore") as container:
-        coded = container.streams.video[0].codec_context
+    with opened(video, video) as (_, stream):
+        coded, begins = stream.codec_context, float((stream.start_time or 0) * (stream.time_base or 0))
+        if abs(begins) > EARLY:
+            return False
         small = max(coded.width, coded.height) <= 2 * LONGEST_SIDE
         return bool(small and coded.name == "h264" and coded.pix_fmt in ("yuv420p", "yuvj420p"))
 

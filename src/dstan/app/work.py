@@ -30,7 +30,9 @@ WRITERS = {
 def take(job: Job, upload: Path) -> Path:
     """Bring an uploaded file into a job's folder, under its own name."""
     job.video = job.folder / "video" / upload.name
-    job.video.parent.mkdir()
+    if job.video.exists():  # the example, once more
+        return job.video
+    job.video.parent.mkdir(exist_ok=True)
     try:
         os.link(upload, job.video)
     except OSError:  # another file system, or one without links

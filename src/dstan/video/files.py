@@ -226,7 +226,8 @@ def _check_end(
     """Compare the end of the last frame with the duration that the header of a file without sound declares."""
     if container.duration is None or len(container.streams) > 1:
         return
-    missing = (container.duration + (container.start_time or 0)) / 1e6 - (time + shown)
+    begins = 0 if "matroska" in container.format.name else container.start_time or 0  # it counts from 0 to the end
+    missing = (container.duration + begins) / 1e6 - (time + shown)
     if missing * float(stream.average_rate or 25) > 3:
         raise ended_early(where, frames, time - (zero or 0.0))
 
