@@ -1,6 +1,8 @@
 """Colours that everyone can tell apart, and figures that follow the page."""
 
 import re
+import threading
+import time
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dstan.reports.drawing import COLOURS, SERIES, label
+from dstan.reports.drawing import COLOURS, SERIES, label, style
 from dstan.reports.figures import confusion_figure, subjects_figure
 from dstan.reports.tables import SubjectRate
 
@@ -77,3 +79,26 @@ def test_a_drawing_is_written_as_pixels_and_as_svg(tmp_path):
     with Image.open(png) as image:
         assert image.width / image.height == pytest.approx(width / height, abs=0.01)
         assert len(set(image.convert("L").tobytes())) > 20
+
+
+def test_two_threads_that_draw_leave_the_settings_as_they_were() -> None:
+    before = dict(mpl.rcParams)
+    inside, leave = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        with style():
+            inside.set()
+            leave.wait(10)
+
+    def draw_later() -> None:
+        inside.wait(10)
+        threading.Timer(0.2, leave.set).start()
+        with style():
+            time.sleep(0.4)
+
+    threads = [threading.Thread(target=work) for work in (draw, draw_later)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert {name for name in before if mpl.rcParams[name] != before[name]} == set()

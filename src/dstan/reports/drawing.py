@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 _CSS_PX_PER_POINT = 4 / 3
 _SURPLUS_DIGITS = re.compile(r"(\.\d\d)\d+")  # a hundredth of a point is finer than any screen
 _PNG_DPI = 160
+_ONE_AT_A_TIME = threading.RLock()  # matplotlib's settings are those of the whole process
 
 _RC = {
     "svg.fonttype": "none",
@@ -151,7 +153,7 @@ def style() -> Iterator[None]:
     """Hold matplotlib's settings for the report while figures are made; nothing outside the block changes."""
     import matplotlib
 
-    with matplotlib.rc_context(_RC):
+    with _ONE_AT_A_TIME, matplotlib.rc_context(_RC):
         yield
 
 
