@@ -128,6 +128,23 @@ def test_single_thread_limits_and_restores() -> None:
         torch.set_num_threads(before)
 
 
+def test_single_thread_lasts_until_the_last_of_several_holders_leaves() -> None:
+    import torch
+
+    before, variable = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    torch.set_num_threads(2)
+    try:
+        first, second = single_thread(), single_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert (torch.get_num_threads(), os.environ["OMP_NUM_THREADS"]) == (1, "1")
+        second.__exit__(None, None, None)
+        assert (torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")) == (2, variable)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_libraries_imported_inside_have_one_thread() -> None:
     code = (
         "from dstan._engine import single_thread\n"

@@ -56,38 +56,66 @@ def worker_environment() -> dict[str, str]:
 def single_thread() -> Iterator[None]:
     """Hold torch, OpenCV, BLAS and OpenMP to one thread inside the block.
 
-    Libraries already loaded are told so and given their threads back afterwards; those loaded inside read it from
-    the environment.
+    Libraries already loaded are told so; those loaded inside read it from the environment. Several threads of one
+    process may hold it, and leave it in any order: the last one out gives all their threads back.
     """
-    from threadpoolctl import threadpool_limits
+    _HOLD.enter()
+    try:
+        yield
+    finally:
+        _HOLD.leave()
 
-    with ExitStack() as stack:
-        stack.enter_context(_one_thread_to_come())
-        stack.enter_context(threadpool_limits(1))
+
+class _Hold:
+    """Who holds the process to one thread, counted, and how it is undone."""
+
+    def __init__(self) -> None:
+        self._lock, self._holders, self._undo = threading.Lock(), 0, ExitStack()
+
+    def enter(self) -> None:
+        """Hold what is not held yet: a library may have been loaded since somebody else did."""
+        with self._lock:
+            self._holders += 1
+            self._variables()
+            self._pools()
+
+    def leave(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0:
+                self._undo.close()
+
+    def _variables(self) -> None:
+        """Set the variables, and no other at any moment: other threads read the environment meanwhile."""
+        for name, value in _ONE_THREAD.items():
+            before = os.environ.get(name)
+            if before != value:
+                self._undo.callback(_put_back, name, before)
+                os.environ[name] = value
+
+    def _pools(self) -> None:
+        from threadpoolctl import threadpool_info, threadpool_limits
+
+        if any(pool["num_threads"] != 1 for pool in threadpool_info()):
+            self._undo.enter_context(threadpool_limits(1))
         for module, get, put in (
             ("torch", "get_num_threads", "set_num_threads"),
             ("cv2", "getNumThreads", "setNumThreads"),
         ):
             library = sys.modules.get(module)
-            if library is not None and hasattr(library, put):
-                stack.callback(getattr(library, put), getattr(library, get)())
+            if library is not None and hasattr(library, put) and getattr(library, get)() != 1:
+                self._undo.callback(getattr(library, put), getattr(library, get)())
                 getattr(library, put)(1)
-        yield
 
 
-@contextmanager
-def _one_thread_to_come() -> Iterator[None]:
-    """Set the variables, and no other at any moment: threads of one process hold and leave this at any time."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(_ONE_THREAD)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+_HOLD = _Hold()
+
+
+def _put_back(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 @functools.cache

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from dstan.inference.shipped import SYNTHETIC_ONLY
-from dstan.reports.events import events_table, write_csv, write_json, write_vtt
+from dstan.reports.events import events_table, write_csv, write_eaf, write_json, write_vtt
 from dstan.reports.naming import warnings_of
 from spotted import event, prediction, rejected, spotting
 
@@ -121,3 +123,12 @@ def test_files_that_cannot_be_written_whole_are_not_there(tmp_path: Path) -> Non
     with pytest.raises(AttributeError):
         write_json(tmp_path / "a.json", broken)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_are_not_utf_8_and_control_characters_are_written_all_the_same(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9\x01.mp4")
+    found = spotting(tmp_path / name)
+    for suffix, write in ((".json", write_json), (".csv", write_csv), (".vtt", write_vtt), (".eaf", write_eaf)):
+        write(tmp_path / f"out{suffix}", found)
+        assert "caf\ufffd" in (tmp_path / f"out{suffix}").read_text(encoding="utf-8")
+    ElementTree.parse(tmp_path / "out.eaf")

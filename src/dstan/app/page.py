@@ -129,7 +129,7 @@ class Page:
 
         self.video.change(self._hold, self.video, self.status, **atonce)
         begun = (
-            self.find.click(self._begin, None, [*shown, *busy], **atonce),
+            self.find.click(self._begin, self.video, [*shown, *busy], **atonce),
             self.example.click(self._take_example, None, [self.video, *shown, *busy], **atonce),
         )
         for begin in begun:
@@ -151,20 +151,24 @@ class Page:
     def _close(self, request: gr.Request) -> None:
         self.desks.close(_session(request))
 
-    def _begin(self) -> list[Any]:
-        return [*_hidden(words.note(words.WAITING, "busy")), *_working(True)]
+    def _begin(self, path: str | None, request: gr.Request) -> list[Any]:
+        session = _session(request)
+        before = self.desks.job(session)
+        if path is not None and (before is None or Path(path).parent != before.folder):  # where the example lies
+            self.desks.begin(session)
+        return _waiting()
 
     def _take_example(self, request: gr.Request) -> list[Any]:
         job = self.desks.begin(_session(request))
         copy = job.folder / EXAMPLE.name
         shutil.copyfile(EXAMPLE, copy)
-        return [str(copy), *self._begin()]
+        return [str(copy), *_waiting()]
 
     def _analyse(self, path: str | None, request: gr.Request) -> Iterator[list[Any]]:
         try:
             job = self._job(path, request)
         except (FrameError, StoppedError) as error:
-            yield [*_hidden(words.failure(error)), *_working(False)]
+            yield [*_hidden(self._failure(error)), *_working(False)]
             return
         for step in follow(job, lambda progress: work.analyse(job, self.model, self.limits, progress)):
             if isinstance(step, Step):
@@ -178,11 +182,11 @@ class Page:
     def _job(self, path: str | None, request: gr.Request) -> Job:
         if path is None:
             raise FrameError("there is no video yet", hint="Choose a file, record yourself, or take the example")
-        upload, session = Path(path), _session(request)
+        upload, job = Path(path), self.desks.job(_session(request))
+        if job is None:
+            raise StoppedError("stopped while it waited for its turn")
         if not upload.is_file():
             raise FrameError("the file is not here any more", hint="Choose it again")
-        before = self.desks.job(session)
-        job = before if before is not None and upload.parent == before.folder else self.desks.begin(session)
         with job.work():
             work.take(job, upload)
         return job
@@ -271,6 +275,10 @@ def _session(request: gr.Request) -> str:
 
 def _same(count: int) -> list[Any]:
     return [gr.skip()] * count
+
+
+def _waiting() -> list[Any]:
+    return [*_hidden(words.note(words.WAITING, "busy")), *_working(True)]
 
 
 def _hidden(status: str) -> list[Any]:

@@ -129,7 +129,7 @@ def _places(option: str, videos: Sequence[Path], out: Path | None, ending: str) 
                 hint=f"Name a folder: {option} {out.stem}",
             )
         return {videos[0]: out}
-    places = {video: out / f"{video.stem}{ending}" for video in videos}
+    places = {video: out / f"{video.name if video.is_dir() else video.stem}{ending}" for video in videos}
     if len(set(places.values())) < len(videos):
         raise ConfigError("two videos have one name, and so would what is drawn of them", hint="Give one at a time")
     out.mkdir(parents=True, exist_ok=True)

@@ -250,6 +250,11 @@ def _formats(formats: Sequence[str] | None, out: Path | None) -> tuple[str, ...]
 def _check_names(videos: Sequence[Path], out: Path | None) -> None:
     """See that no video's files take another's place."""
     if out is not None:
+        if any(video.absolute() == out.absolute() for video in videos):
+            raise ConfigError(
+                f"--out {out} is the video: what is written there would count among its images",
+                hint="Choose another folder",
+            )
         stem, times = Counter(_stem(video) for video in videos).most_common(1)[0]
         if times > 1:
             raise ConfigError(

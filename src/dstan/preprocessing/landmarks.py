@@ -117,10 +117,10 @@ class MediapipeSource:
         """Find the mesh in each frame, by tracking from the one before."""
         points = np.full((len(frames), MESH_POINTS, 2), np.nan, dtype=np.float32)
         most, before = 0, None
-        with _quiet(), _face_mesh()(static_image_mode=False, max_num_faces=MOST_FACES, refine_landmarks=False) as mesh:
+        with quiet(), face_mesh()(static_image_mode=False, max_num_faces=MOST_FACES, refine_landmarks=False) as mesh:
             for index, frame in enumerate(frames):
                 found = mesh.process(np.ascontiguousarray(frame)).multi_face_landmarks or ()
-                faces = [_pixels(face, frame.shape) for face in found]
+                faces = [mesh_pixels(face, frame.shape) for face in found]
                 most = max(most, len(faces))
                 if faces:
                     before = choose_face(faces, before)
@@ -217,7 +217,14 @@ def landmark_source(name: str, folder: Path | None = None) -> LandmarkSource:
     return look_up("landmark source", name, SOURCES)(folder)
 
 
-def _face_mesh() -> Any:
+def face_mesh() -> Any:
+    """Return MediaPipe's class of face meshes.
+
+    Raises
+    ------
+    MissingDependencyError
+        If MediaPipe cannot be imported.
+    """
     try:
         from mediapipe.python.solutions.face_mesh import FaceMesh
     except ImportError as error:
@@ -229,7 +236,8 @@ def _face_mesh() -> Any:
     return FaceMesh
 
 
-def _pixels(face: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def mesh_pixels(face: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the (468, 2) points of a face that MediaPipe found, in pixels of a picture of a height and width."""
     unit = np.array([(point.x, point.y) for point in face.landmark])
     return (unit * (shape[1], shape[0]) - 0.5).astype(np.float32)
 
@@ -253,7 +261,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what MediaPipe's C++ parts write on standard error from the terminal; no setting of theirs does."""
     with _ONE_AT_A_TIME:
         sys.stderr.flush()

@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 from dstan import _atomic
 from dstan._version import __version__
 from dstan.inference.spotting import Event, Interval, Spotting
-from dstan.reports.naming import action_units, name_of, probability_of, regions, warnings_of
+from dstan.reports.naming import action_units, name_of, probability_of, regions, warnings_of, written
 
 EVENTS, APEX, REJECTED = "micro-expressions", "apex", "rejected motion"
 FACE, WARNINGS = "face followed", "warnings"
@@ -172,10 +172,10 @@ def _media(video: Path, out: Path) -> dict[str, str]:
     ELAN writes and reads such addresses with spaces and letters as they are.
     """
     absolute = video.absolute()
-    url = f"file:///{absolute.as_posix().lstrip('/')}"
+    url = f"file:///{_printable(written(absolute)).replace(os.sep, '/').lstrip('/')}"
     about = {"MEDIA_URL": url, "MIME_TYPE": _MIME.get(video.suffix.lower(), "unknown")}
     try:
-        relative = Path(os.path.relpath(absolute, out.absolute().parent)).as_posix()
+        relative = _printable(written(os.path.relpath(absolute, out.absolute().parent))).replace(os.sep, "/")
     except ValueError:  # on another drive
         return about
     return about | {"RELATIVE_MEDIA_URL": relative if relative.startswith("../") else f"./{relative}"}

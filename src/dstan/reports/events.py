@@ -15,7 +15,7 @@ from dstan._version import __version__
 from dstan.inference.predict import Prediction
 from dstan.inference.spotting import Event, Interval, Rejected, Spotting
 from dstan.reports.eaf import write_eaf
-from dstan.reports.naming import action_units, regions, warnings_of
+from dstan.reports.naming import action_units, regions, warnings_of, written
 from dstan.reports.vtt import write_vtt
 
 __all__ = ["events_document", "events_table", "write_csv", "write_eaf", "write_json", "write_vtt"]
@@ -81,7 +81,7 @@ def events_document(spotting: Spotting) -> dict[str, Any]:
         What was found.
     """
     return {
-        "video": str(spotting.path),
+        "video": written(spotting.path),
         "frames": spotting.frames,
         "fps": _number(spotting.fps),
         "seconds": _number(spotting.seconds),
@@ -158,7 +158,7 @@ def _record(
 ) -> dict[str, str | int | float | None]:
     said = event.prediction
     return {
-        "video": str(spotting.path),
+        "video": written(spotting.path),
         "event": number,
         **_interval(event),
         "confidence": _number(event.confidence),

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from dstan.inference.spotting import Event, Spotting
 
 UNDECIDED, UNNAMED = "undecided", "micro-expression"
 """What an event is called where the model abstained, and where no model was asked."""
+
+
+def written(path: Path | str) -> str:
+    """Return a path as text that every file can hold, also where its name is not UTF-8.
+
+    Parameters
+    ----------
+    path
+        Any.
+    """
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def name_of(event: Event) -> str:

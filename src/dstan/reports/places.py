@@ -24,6 +24,10 @@ def check_place(out: Path, video: Path) -> None:
         If it cannot.
     """
     folder = out.absolute().parent
+    if folder == video.absolute():
+        raise ConfigError(
+            f"{out} would lie among the images of the video, and count as one of them", hint="Choose another folder"
+        )
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}", hint="Make it first")
     if out.is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dstan import _atomic
 from dstan.inference.spotting import Event, Spotting
-from dstan.reports.naming import action_units, name_of, probability_of, regions, warnings_of
+from dstan.reports.naming import action_units, name_of, probability_of, regions, warnings_of, written
 from dstan.video import clock
 
 READABLE = 2.0
@@ -28,7 +28,7 @@ def write_vtt(out: Path, spotting: Spotting) -> None:
         What was found.
     """
     warnings = warnings_of(spotting)
-    blocks = ["WEBVTT", _note([f"Micro-expressions in {spotting.path.name}, spotted by dstan", *warnings])]
+    blocks = ["WEBVTT", _note([f"Micro-expressions in {written(spotting.path.name)}, spotted by dstan", *warnings])]
     events = spotting.events
     if warnings:
         end = min([4.0, spotting.seconds, *(event.onset_seconds for event in events[:1])])

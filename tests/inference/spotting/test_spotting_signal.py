@@ -138,6 +138,21 @@ def test_two_motions_are_two_events_and_what_runs_into_one_another_is_one() -> N
     assert len(found_in(course_of(left_inner_brow=1.5 * brows, left_corner_of_the_mouth=1.2 * mouth)).events) == 1
 
 
+def test_no_two_events_share_a_frame_and_the_surer_keeps_its_own(times: NDArray[np.float64]) -> None:
+    brows, mouth = pulse(times, 3.0, 3.1, 3.5), pulse(times, 3.22, 3.46, 3.64)
+    alone = found_in(course_of(left_inner_brow=3 * brows, right_inner_brow=3 * brows)).events
+    both = course_of(
+        left_inner_brow=3 * brows,
+        right_inner_brow=3 * brows,
+        left_corner_of_the_mouth=-2 * mouth,
+        right_corner_of_the_mouth=-2 * mouth,
+    )
+    first, then = found_in(both).events
+    assert (first.onset, first.apex, first.offset) == (alone[0].onset, alone[0].apex, alone[0].offset)
+    assert first.offset + 1 == then.onset < then.apex < then.offset
+    assert then.onset_seconds == both.times[then.onset]
+
+
 def test_brows_that_follow_a_blink_are_the_blink_and_a_mouth_that_moves_meanwhile_is_an_event() -> None:
     times = np.arange(500) / FPS
     shut = pulse(times, 5.0, 5.1, 5.25)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def find_events(
                 found.events.append(Event(**where, regions=_regions(peak), confidence=sure, stretch=stretch))
         for why, runs in (("blink", shut), ("gaze", glances(times, course.eyes[part]))):
             found.rejected.extend(Rejected(**vars(place.interval(run)), reason=why) for run in runs)
-    return Found(found.events, _thinned(found.rejected), found.motion)
+    return Found(_apart(found.events, seconds), _thinned(found.rejected), found.motion)
 
 
 class _Place:
@@ -77,6 +77,19 @@ def _regions(peak: Peak) -> dict[str, float]:
     least = SHARE * float(peak.moved.max())
     ranked = sorted(zip(peak.moved, REGIONS, strict=True), key=lambda pair: -pair[0])
     return {region.name: round(float(moved), 3) for moved, region in ranked if moved >= least}
+
+
+def _apart(events: list[Event], seconds: Sequence[float]) -> list[Event]:
+    """Return events of which no two share a frame: where two do, the surer keeps them, and the other is shorter."""
+    apart: list[Event] = []
+    for event in events:
+        if apart and event.onset <= (before := apart[-1]).offset:
+            if before.confidence >= event.confidence:
+                event = replace(event, onset=before.offset + 1, onset_seconds=seconds[before.offset + 1])
+            else:
+                apart[-1] = replace(before, offset=event.onset - 1, offset_seconds=seconds[event.onset - 1])
+        apart.append(event)
+    return apart
 
 
 def _thinned(rejected: list[Rejected]) -> list[Rejected]:

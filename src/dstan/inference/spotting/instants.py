@@ -105,6 +105,12 @@ def how_many(path: Path, fps: float | None) -> tuple[int, float]:
 
 
 def _untimed(path: Path) -> FrameError:
+    if not path.is_dir():
+        return FrameError(
+            "its frames have no times, and a micro-expression is told by how long it lasts",
+            where=path,
+            hint="Re-encode it: ffmpeg -i VIDEO -c:v libx264 -crf 12 new.mp4",
+        )
     return FrameError(
         "the frames of a folder have no times of their own, and a micro-expression is told by how long it lasts",
         where=path,

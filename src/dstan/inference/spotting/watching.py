@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.preprocessing._opencv import opencv
-from dstan.preprocessing.landmarks import MOST_FACES, STABLE_POINTS, _face_mesh, _pixels, _quiet, choose_face
+from dstan.preprocessing.landmarks import MOST_FACES, STABLE_POINTS, choose_face, face_mesh, mesh_pixels, quiet
 
 LONGEST_SIDE = 720
 """Pixels of the longer side of the picture in which faces are looked for."""
@@ -56,9 +56,9 @@ class Watcher:
         side = max(small.shape)
         square = np.zeros((side, side, 3), np.uint8)  # MediaPipe places turned faces rightly in square pictures only
         square[: small.shape[0], : small.shape[1]] = small[..., None]
-        with nullcontext() if self.most else _quiet():  # the first face that it sees makes it write a warning
+        with nullcontext() if self.most else quiet():  # the first face that it sees makes it write a warning
             found = self._mesh.process(square).multi_face_landmarks or ()
-        return [_pixels(face, square.shape) for face in found]
+        return [mesh_pixels(face, square.shape) for face in found]
 
 
 @contextmanager
@@ -70,8 +70,8 @@ def watching() -> Iterator[Watcher]:
     MissingDependencyError
         If MediaPipe cannot be imported.
     """
-    make = _face_mesh()
-    with _quiet():  # the networks are loaded by the first look, and say so
+    make = face_mesh()
+    with quiet():  # the networks are loaded by the first look, and say so
         mesh = make(static_image_mode=False, max_num_faces=MOST_FACES, refine_landmarks=False)
         mesh.process(np.zeros((64, 64, 3), np.uint8))
     try:
