@@ -89,7 +89,7 @@ def test_files_are_written_for_each_video(asked: list[dict[str, Any]], tmp_path:
     assert {file.name for file in out.iterdir()} == {f"{stem}.{end}" for stem in ("one", "two") for end in suffixes}
     assert str(out / "one.eaf") in result.stdout
     with (out / "two.csv").open() as file:
-        assert [row["label"] for row in csv.DictReader(file)] == ["surprise", "", "positive"]
+        assert [row["label"] for row in csv.DictReader(file)] == ["surprise", "undecided", "positive"]
 
 
 def test_some_formats_alone_are_written_when_asked_for(asked: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_csv_has_one_row_an_event(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", spotting(VIDEO))
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["label"] for row in rows] == ["surprise", "", "positive"]
+    assert [row["label"] for row in rows] == ["surprise", "undecided", "positive"]
     assert (rows[0]["video"], rows[0]["onset"], rows[0]["apex_seconds"]) == (str(VIDEO), "60", "2.166667")
     assert sum(float(rows[1][f"p_{name}"]) for name in ("negative", "positive", "surprise")) == pytest.approx(1)
     assert rows[0]["action_units"] == "AU4 0.93, AU7 0.61"  # 12 is below the threshold

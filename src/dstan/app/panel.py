@@ -30,7 +30,7 @@ def event_panel(number: int, event: Event, still: Path) -> str:
         f"<h3>Event {number + 1}: {escape(name_of(event))}</h3>"
         f'<p class="d-facts"><span>{event.onset_seconds:.3f} s to {event.offset_seconds:.3f} s, strongest at '
         f"{event.apex_seconds:.3f} s</span><span>frames {event.onset} to {event.offset}, apex {event.apex}</span>"
-        f"<span>{event.confidence:.0%} sure that a micro-expression is here</span></p>"
+        f"<span>stands out from the rest: {event.confidence:.2f} of 1 (a rank, no probability)</span></p>"
     )
     moved = _bars("What moved", "per cent of the distance between the eyes", event.regions, "{:.1f}")
     named = "" if event.prediction is None else _named(event.prediction)

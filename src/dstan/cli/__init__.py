@@ -51,7 +51,7 @@ class Commands(TyperGroup):
             output.show_error(DstanError(error.strerror or str(error), where=where))
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
-            output.warn("stopped; what was finished is kept, and the same command goes on from there")
+            output.warn("stopped; what was finished is kept, and if there is any the same command goes on from it")
             raise typer.Exit(130) from error
 
 

@@ -55,9 +55,9 @@ def spot(
 ) -> None:
     """Find the micro-expressions in videos of any length, and name each.
 
-    The table says when each begins and peaks, how long it lasts, its class with the probability, how sure it is that it
-    is one at all, and how far which regions of the face had moved, in per cent of the distance between the eyes. What
-    moved otherwise (blinks, gaze, the head, talking) is left out and counted.
+    The table says when each begins and peaks, how long it lasts, its class with the probability, how far it stands out
+    (confidence, a rank from 0 to 1), and how far which regions of the face had moved, in per cent of the distance
+    between the eyes. What moved otherwise (blinks, gaze, the head, talking) is left out and counted.
 
     A video that cannot be used is named and does not lose the others; the exit code is then 1. With `--out` the
     files of each are written as soon as it is done.

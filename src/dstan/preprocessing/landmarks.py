@@ -129,8 +129,8 @@ class MediapipeSource:
             raise FaceError(
                 f"no face was found in its first {len(frames)} frames",
                 where=clip,
-                hint="The face should be upright, in view and at least a fifth as high as the frame; crop closer, or "
-                "use --set recipe.alignment=none for frames that are faces already",
+                hint="The face should be upright, in view and at least a fifth as high as the frame; crop closer. "
+                "Frames that are faces already need recipe.alignment=none in the recipe that they are prepared by",
             )
         if most > 1:
             log.warning("%s: %d faces in view, the largest is used", clip, most)

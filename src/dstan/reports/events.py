@@ -15,7 +15,7 @@ from dstan._version import __version__
 from dstan.inference.predict import Prediction
 from dstan.inference.spotting import Event, Interval, Rejected, Spotting
 from dstan.reports.eaf import write_eaf
-from dstan.reports.naming import action_units, regions, warnings_of, written
+from dstan.reports.naming import action_units, name_of, regions, warnings_of, written
 from dstan.reports.vtt import write_vtt
 
 __all__ = ["events_document", "events_table", "write_csv", "write_eaf", "write_json", "write_vtt"]
@@ -111,6 +111,7 @@ def _event(number: int, event: Event) -> dict[str, Any]:
         "regions": {name: _number(moved) for name, moved in event.regions.items()},
         "stretch": event.stretch,
         "label": None if said is None else said.label,
+        "likeliest": None if said is None else said.likeliest,
         "probabilities": _shares(said and said.probabilities),
         "units": _shares(said and said.units),
         "warnings": [] if said is None else list(said.warnings),
@@ -162,7 +163,7 @@ def _record(
         "event": number,
         **_interval(event),
         "confidence": _number(event.confidence),
-        "label": None if said is None else said.label,
+        "label": None if said is None else name_of(event),
         **{f"p_{name}": None if said is None else _number(said.probabilities[name]) for name in classes},
         "action_units": action_units(event),
         "regions": regions(event),

@@ -87,7 +87,11 @@ def read_clip(clip: Clip, *, colour: bool = False) -> Iterator[Frame]:
     )
     first = next(frames, None)
     if first is None:
-        raise AnnotationRangeError(f"no frame at the onset, position {clip.onset or 0}", where=clip)
+        raise AnnotationRangeError(
+            f"no frame at the onset, position {clip.onset or 0}",
+            where=clip,
+            hint="It has fewer frames: begin earlier (--onset); of a corpus, correct the coding table",
+        )
     yield first
     yield from frames
 
@@ -107,13 +111,13 @@ def check_range(clip: Clip) -> None:
         raise AnnotationRangeError(
             f"the onset (position {onset}) must not be negative nor after the offset (position {offset})",
             where=clip,
-            hint="Correct the coding table, or leave the clip out",
+            hint="Correct --onset and --offset; of a corpus, the coding table, or leave the clip out",
         )
     if offset > last:
         raise AnnotationRangeError(
             f"onset {onset} to offset {offset} do not fit its {len(clip.files)} frames (positions 0 to {last})",
             where=clip,
-            hint="Correct the coding table, or restore the missing frames",
+            hint="Correct --onset and --offset; of a corpus, the coding table, or restore the missing frames",
         )
 
 
