@@ -75,7 +75,7 @@ def test_every_handcrafted_method_has_both_tracks_and_its_settings_can_be_printe
 
 
 def test_both_tracks_are_evaluated_and_those_not_ranked_come_last(evaluate: Run, home: Path) -> None:
-    done = evaluate("lbp-top", "majority", "--track", "both", "--set", "svm.C=[1]", "--out", "both")
+    done = evaluate("lbp-top", "majority", "--method-track", "both", "--set", "svm.C=[1]", "--out", "both")
     assert done.exit_code == 0, done.output
     assert "settings of [svm] count for lbp-top, lbp-top-paper; the other methods have none" in done.stderr
     assert "lbp-top-paper: what is set here takes the place of what was published" in done.stderr
@@ -92,14 +92,14 @@ def test_both_tracks_are_evaluated_and_those_not_ranked_come_last(evaluate: Run,
         "lbp-top-paper": ("exact", "paper"),
     }
     assert about["lbp-top-paper"]["settings"]["recipe"]["size"] == 32
-    again = evaluate("lbp-top", "majority", "--track", "both", "--set", "svm.C=[1]", "--out", "both", "--json")
+    again = evaluate("lbp-top", "majority", "--method-track", "both", "--set", "svm.C=[1]", "--out", "both", "--json")
     results = json.loads(again.stdout)["results"]
     assert results["lbp-top-paper"]["track"] == "paper"
     assert results["lbp-top-paper"]["fidelity"] == "exact"
 
 
 def test_compare_says_where_a_difference_ranks_no_methods(evaluate: Run, run: Run) -> None:
-    evaluate("lbp-top", "majority", "--track", "both", "--set", "svm.C=[1]", "--out", "both")
+    evaluate("lbp-top", "majority", "--method-track", "both", "--set", "svm.C=[1]", "--out", "both")
     done = run("compare", "both", "--out", "found")
     assert done.exit_code == 0, done.output
     assert "lbp-top \N{MINUS SIGN} lbp-top-paper †" in done.stdout.replace("\n", " ")
@@ -119,7 +119,7 @@ def test_compare_says_where_a_difference_ranks_no_methods(evaluate: Run, run: Ru
 
 
 def test_the_paper_track_takes_the_place_of_names_and_leaves_others(evaluate: Run, home: Path) -> None:
-    done = evaluate("bi-woof", "majority", "--track", "paper", "--out", "paper")
+    done = evaluate("bi-woof", "majority", "--method-track", "paper", "--out", "paper")
     assert done.exit_code == 0, done.output
     assert set(json.loads((home / "paper" / "run.json").read_text())["methods"]) == {"bi-woof-paper", "majority"}
 
@@ -127,9 +127,9 @@ def test_the_paper_track_takes_the_place_of_names_and_leaves_others(evaluate: Ru
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["lbp-top", "--track", "papers"], "no track is called 'papers'"),
-        (["dstan", "majority", "--track", "paper"], "dstan and majority have no paper track"),
-        (["dstn", "--track", "both"], "no method is called 'dstn'"),
+        (["lbp-top", "--method-track", "papers"], "no track is called 'papers'"),
+        (["dstan", "majority", "--method-track", "paper"], "dstan and majority have no paper track"),
+        (["dstn", "--method-track", "both"], "no method is called 'dstn'"),
         (["lbp-top", "dstan", "--set", "trainin.epochs=3"], "lbp-top: there is no setting 'trainin'"),
         (["lbp-top", "dstan", "--set", "training.epoch=3"], "dstan: there is no setting 'training.epoch'"),
     ],

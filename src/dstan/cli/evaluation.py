@@ -53,7 +53,7 @@ def evaluate(
     workers: options.Workers = None,
     cluster: options.Cluster = None,
     device: options.Device = "auto",
-    track: options.Track = "common",
+    method_track: options.MethodTrack = "common",
     train_subjects: Annotated[
         int | None,
         typer.Option(
@@ -81,7 +81,7 @@ def evaluate(
 
     Example: `dstan evaluate dstan stan-a stmn-a majority --corpus casme2 --root twin --out run`
 
-    Compared methods on equal terms and as published: `dstan evaluate lbp-top mdmo --track both --corpus casme2`
+    Compared methods on equal terms and as published: `dstan evaluate lbp-top mdmo --method-track both --corpus casme2`
 
     Three corpora as one: `dstan evaluate dstan --task megc2019-3 --protocol cde --root smic-hs=A --root casme2=B --root
     samm=C`
@@ -100,7 +100,11 @@ def evaluate(
     from dstan.reports.looks import save_looks
 
     overrides = options.settings(config, assignments, init)
-    made = _made(methods or (), overrides, track) if zero_shot is None else [_as_it_is(zero_shot, methods, overrides)]
+    made = (
+        _made(methods or (), overrides, method_track)
+        if zero_shot is None
+        else [_as_it_is(zero_shot, methods, overrides)]
+    )
     protocol = protocol if zero_shot is None else _protocol_of_zero_shot(protocol)
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)

@@ -88,10 +88,10 @@ Test = Annotated[
     list[str] | None,
     typer.Option("--test", metavar="CORPUS", help="For hde: test on this one only; may be repeated."),
 ]
-Track = Annotated[
+MethodTrack = Annotated[
     str,
     typer.Option(
-        "--track",
+        "--method-track",
         metavar="common|paper|both",
         help="The compared methods on equal terms, with the input and parameters published for each, or both.",
     ),

@@ -45,7 +45,7 @@ def reproduce(
         ),
     ] = None,
     seeds: options.Seeds = 1,
-    track: options.Track = "common",
+    method_track: options.MethodTrack = "common",
     protocol: Annotated[
         str, typer.Option(metavar="PROTOCOL", help="loso, as the paper, or kfold-subject for a first look.")
     ] = PROTOCOLS[0],
@@ -78,12 +78,12 @@ def reproduce(
     from dstan.reproduce.targets import TASKS, check_track, choose, methods_for
 
     wanted = choose(targets)
-    check_track(wanted, track)
+    check_track(wanted, method_track)
     if protocol not in PROTOCOLS:
         raise UnknownNameError(
             f"no protocol of one corpus is called {protocol!r}", hint=f"Choose {' or '.join(PROTOCOLS)}"
         )
-    needed = {corpus: methods_for(wanted, corpus, track) for corpus in TASKS}
+    needed = {corpus: methods_for(wanted, corpus, method_track) for corpus in TASKS}
     overrides = options.settings(config, assignments)
     where = options.device(device)
     loaded = _load([corpus for corpus, methods in needed.items() if methods], roots, codings, out)
@@ -105,8 +105,8 @@ def reproduce(
                 device=where,
             )
     measured = [one for corpus in TASKS if (one := read_measured(out, corpus)) is not None]
-    sheets = [sheet for target in wanted for sheet in sheets_for(target, measured, track)]
-    for text in (text for target in wanted for text in left_out(target, measured, track)):
+    sheets = [sheet for target in wanted for sheet in sheets_for(target, measured, method_track)]
+    for text in (text for target in wanted for text in left_out(target, measured, method_track)):
         output.note(text)
     if not sheets:
         raise RunError("nothing that was asked for can be shown", where=out, hint="Name a corpus: --root casme2=DIR")

@@ -41,8 +41,8 @@ def on_track(methods: Sequence[str], track: str) -> list[str]:
     if not published and not PAPER_TRACK.keys() & set(methods):
         raise ConfigError(
             f"{' and '.join(methods)} {'have' if len(methods) > 1 else 'has'} no paper track",
-            where=f"--track {track}",
-            hint="Leave --track out, or name a compared method: dstan methods shows which have both tracks",
+            where=f"--method-track {track}",
+            hint="Leave --method-track out, or name a compared method: dstan methods shows which have both tracks",
         )
     names = [*methods, *published.values()] if track == "both" else [published.get(name, name) for name in methods]
     return list(dict.fromkeys(names))

@@ -128,8 +128,8 @@ def check_track(targets: Sequence[Target], track: str) -> None:
     if track != COMMON and not any(COMPARED[0] in target.methods for target in targets):
         raise ConfigError(
             "only table4 shows methods that have published settings",
-            where=f"--track {track}",
-            hint="Leave --track out, or add table4",
+            where=f"--method-track {track}",
+            hint="Leave --method-track out, or add table4",
         )
 
 
