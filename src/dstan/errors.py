@@ -19,6 +19,7 @@ fits, so that ``except ValueError`` works as one would expect::
     │   └── FaceError (LookupError)            no face
     ├── ModelError (ValueError)                a model folder cannot be used
     ├── RunError (ValueError)                  a run folder cannot be used or continued
+    ├── StorageError (OSError)                 something cannot be written: disk full, read-only or not yours
     └── TaskFailedError (RuntimeError)         work sent to a worker failed there
 """
 
@@ -134,6 +135,14 @@ class ModelError(DstanError, ValueError):
 
 class RunError(DstanError, ValueError):
     """A run folder is damaged, or belongs to other settings."""
+
+
+class StorageError(DstanError, OSError):
+    """Something cannot be written: the disk is full, read-only or not yours."""
+
+    def __init__(self, what: str, *, where: object = None, hint: str | None = None) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.errno, self.strerror, self.filename = None, what, self.where
 
 
 class TaskFailedError(DstanError, RuntimeError):
