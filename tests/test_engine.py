@@ -103,8 +103,10 @@ def test_no_work_starts_nothing() -> None:
 def test_wrong_number_of_workers_and_dead_cluster() -> None:
     with pytest.raises(ConfigError, match="workers must be 0 or more"):
         list(run_tasks(_task, ["a"], workers=-1))
-    with pytest.raises(ConfigError, match=r"nowhere://1.*no Dask scheduler answers"):
-        list(run_tasks(_task, ["a"], cluster="nowhere://1"))
+    with pytest.raises(ConfigError, match=r"more than 0 seconds"):
+        list(run_tasks(_task, ["a"], task_limit=0))
+    with pytest.raises(ConfigError, match=r"tcp://127.0.0.1:1: no Dask scheduler answers"):
+        list(run_tasks(_task, ["a"], cluster="tcp://127.0.0.1:1"))
 
 
 def test_a_running_cluster_gives_the_same() -> None:

@@ -1,0 +1,163 @@
+"""Clients of Dask: of processes started on this machine, or of a cluster that runs already."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import json
+import logging
+import multiprocessing.resource_tracker
+import multiprocessing.spawn
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
+
+from dstan._engine.one_thread import KEEP_MEMORY, ONE_THREAD
+from dstan.errors import ConfigError
+
+log = logging.getLogger("dstan._engine")
+
+ANSWERS_WITHIN = 20.0
+"""Seconds in which a scheduler has to answer, at first and after its connection was lost."""
+_ENCRYPTED = ("tls", "wss")
+
+
+@contextmanager
+def remote_client(cluster: str) -> Iterator[Any]:
+    """Join a running cluster.
+
+    Parameters
+    ----------
+    cluster
+        The scheduler's address, or the file that it wrote its address to.
+
+    Raises
+    ------
+    ConfigError
+        If nobody answers there, or messages would travel unencrypted between hosts.
+    """
+    from distributed import Client
+    from distributed.utils import silence_logging_cmgr
+
+    address = address_of(cluster)
+    try:
+        client = Client(address, set_as_default=False, timeout=ANSWERS_WITHIN)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(
+            f"no Dask scheduler answers: {error}",
+            where=address,
+            hint="Start one with: dask scheduler --host 127.0.0.1. Between hosts it needs keys: docs/scaling.md",
+        ) from error
+    with silence_logging_cmgr(logging.CRITICAL), client:  # a connection that is lost is told of by the round
+        _tell_dashboard(client)
+        yield client
+
+
+def address_of(cluster: str) -> str:
+    """Return the address of a scheduler that is named by it, or by the file that holds it.
+
+    Raises
+    ------
+    ConfigError
+        If the file is none that a scheduler wrote, or the address is of another host and not encrypted: whoever reads
+        or alters Dask's messages can run code.
+    """
+    address = cluster if "://" in cluster else _address_in(Path(cluster))
+    parts = urlsplit(address)
+    if parts.scheme in _ENCRYPTED or parts.scheme == "inproc" or _is_loopback(parts.hostname or ""):
+        return address
+    raise ConfigError(
+        "messages to another host would not be encrypted, and whoever can alter them runs code there",
+        where=address,
+        hint="Use tls://: dstan cluster keys FOLDER makes what it needs (docs/scaling.md)",
+    )
+
+
+def _address_in(file: Path) -> str:
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["address"])
+    except FileNotFoundError as error:
+        hint = "Give --cluster the scheduler's address, as tls://HOST:8786, or the file that it wrote"
+        raise ConfigError("there is no such file", where=file, hint=hint) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        hint = "A scheduler writes one with: dask scheduler --scheduler-file FILE"
+        raise ConfigError("this is not a scheduler's file", where=file, hint=hint) from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextmanager
+def local_client(workers: int) -> Iterator[Any]:
+    """Start processes with one thread each that listen on loopback only, and stop them afterwards.
+
+    Parameters
+    ----------
+    workers
+        How many, at least 1.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    with ExitStack() as stack:
+        stack.enter_context(_main_module_left_alone())
+        environment = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | KEEP_MEMORY}
+        with dask.config.set(environment), _interrupts_for_this_process():
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    dashboard_address="127.0.0.1:8787",
+                    scheduler_kwargs={"dashboard": importlib.util.find_spec("bokeh") is not None},
+                    memory_limit=0,  # the allocator keeps its memory, which a limit would take for a leak
+                    silence_logs=logging.CRITICAL,  # a busy machine's late heartbeat would print a traceback
+                )
+            )
+        client = stack.enter_context(Client(cluster, set_as_default=False))
+        _tell_dashboard(client)
+        yield client
+
+
+def _tell_dashboard(client: Any) -> None:
+    if "dashboard" in client.scheduler_info()["services"]:
+        log.info("dashboard: %s", client.dashboard_link)
+
+
+@contextmanager
+def _interrupts_for_this_process() -> Iterator[None]:
+    """Keep Ctrl-C from processes and threads started here: they share the terminal, and would each print a traceback.
+
+    One that comes inside the block is raised when the block ends.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    multiprocessing.resource_tracker.ensure_running()  # started later, it would let interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _main_module_left_alone() -> Iterator[None]:
+    """Keep spawned processes from running the caller's script again, so that it needs no ``__main__`` guard."""
+    original = multiprocessing.spawn.get_preparation_data
+
+    def without_main(name: str) -> dict[str, Any]:
+        return {key: value for key, value in original(name).items() if not key.startswith("init_main")}
+
+    with mock.patch.object(multiprocessing.spawn, "get_preparation_data", without_main):
+        yield

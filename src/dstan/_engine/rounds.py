@@ -1,0 +1,191 @@
+"""A round of tasks on Dask: each worker has one task at a time, so that what happens to it is known to be that task's.
+
+Dask would hand out tasks ahead, and blame those that merely waited on a worker that died.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dstan._engine.clusters import ANSWERS_WITHIN
+from dstan._engine.task import LESS_MEMORY, run_in_turn, task_failed, unpack
+from dstan.errors import DstanError, TaskFailedError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+log = logging.getLogger("dstan._engine")
+
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks at which workers there are and whether a task is over its limit."""
+_JOIN_WITHIN = 5.0
+"""Seconds without a worker after which it is said."""
+_ATTEMPTS_IN_TIME = 2
+_RESTART_WITHIN = 15.0
+
+
+@dataclass
+class _Sent:
+    """A task that is with a worker, or on its way to one: which, and since when (seconds of the monotonic clock)."""
+
+    index: int
+    since: float
+
+
+class Round:
+    """Many tasks of one function, and the workers that they are given to.
+
+    Parameters
+    ----------
+    client
+        Of Dask.
+    function, items
+        What to do with what.
+    task_limit
+        Seconds that one task may take; None for no limit.
+    resources
+        What a worker must have to be given one of these tasks, as ``{"gpu_memory": 8e9}``.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        *,
+        task_limit: float | None = None,
+        resources: Mapping[str, float] | None = None,
+    ) -> None:
+        self._client, self._function, self._items = client, function, items
+        self._task_limit, self._resources = task_limit, dict(resources or {})
+        self._waiting = deque(range(len(items)))
+        self._sent: dict[Any, _Sent] = {}
+        self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._overdue: Counter[int] = Counter()
+        self._address = client.scheduler.address
+        self._workers, self._looked = 0, -_LOOK_AGAIN
+        self._seen, self._told_of_none = time.monotonic(), False
+
+    def results(self) -> Iterator[tuple[int, Any]]:
+        """Yield the index of each item with its result or its error, as they finish.
+
+        Raises
+        ------
+        TaskFailedError
+            If the scheduler is gone and does not come back.
+        """
+        try:
+            while self._waiting or self._sent:
+                self._look()
+                while self._waiting and len(self._sent) < self._workers:
+                    self._send(self._waiting.popleft())
+                try:
+                    future = self._finished.get(timeout=_LOOK_AGAIN)
+                except queue.Empty:
+                    yield from self._stop_overdue()
+                    continue
+                sent = self._sent.pop(future, None)
+                if sent is not None and future.status in ("cancelled", "lost"):
+                    self._waiting.appendleft(sent.index)  # the scheduler was away; what it ran is run again
+                elif sent is not None:
+                    item = self._items[sent.index]
+                    yield sent.index, unpack(item, _outcome(future, item))
+        finally:
+            for future in self._sent:
+                future.release()
+
+    def _send(self, index: int) -> None:
+        future = self._client.submit(
+            run_in_turn, self._function, self._items[index], pure=False, resources=self._resources or None
+        )
+        self._sent[future] = _Sent(index, time.monotonic())
+        future.add_done_callback(self._finished.put)
+
+    def _look(self) -> None:
+        """Count the workers that tasks may be given to, not more often than needed; see that there is a scheduler."""
+        if self._client.status == "closed":
+            raise _scheduler_is_gone(self._address)
+        now = time.monotonic()
+        if self._client.status != "running" or now - self._looked < _LOOK_AGAIN:
+            return
+        self._looked = now
+        try:
+            found = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        except OSError:  # the connection has just gone; the client says so itself in a moment
+            return
+        able = [one for one in found if all(one["resources"].get(k, 0) >= v for k, v in self._resources.items())]
+        self._workers = len(able)
+        if able:
+            self._seen, self._told_of_none = now, False
+        elif not self._told_of_none and now - self._seen > _JOIN_WITHIN:
+            wanted = "".join(f" with {name}={need:.0f} or more" for name, need in self._resources.items())
+            others = f", and {len(found)} without it" if found else ""
+            log.warning("%s: no worker%s is there%s; waiting for one to join", self._address, wanted, others)
+            self._told_of_none = True
+
+    def _stop_overdue(self) -> Iterator[tuple[int, Any]]:
+        """Stop tasks that are over the limit, with the workers that they hang on; name those that were tried again."""
+        limit = self._task_limit
+        if limit is None or all(time.monotonic() - sent.since <= limit for sent in self._sent.values()):
+            return
+        where = {key: worker for worker, keys in self._client.processing().items() for key in keys}
+        for future, sent in list(self._sent.items()):
+            if future.key not in where:
+                sent.since = time.monotonic()  # no worker has it yet
+            elif time.monotonic() - sent.since > limit and not future.done():
+                del self._sent[future]
+                future.cancel(force=True)
+                self._client.restart_workers([where[future.key]], timeout=_RESTART_WITHIN, raise_for_error=False)
+                self._overdue[sent.index] += 1
+                item = self._items[sent.index]
+                if self._overdue[sent.index] >= _ATTEMPTS_IN_TIME:
+                    yield sent.index, _hung(item, limit)
+                else:
+                    log.warning("%s: not done after %s and stopped; it is run once more", item, _duration(limit))
+                    self._waiting.append(sent.index)
+
+
+def _outcome(future: Any, item: object) -> tuple[Any, str]:
+    from distributed import KilledWorker
+
+    try:
+        outcome: tuple[Any, str] = future.result()
+    except KilledWorker as error:
+        what = f"its worker was killed {error.allowed_failures + 1} times, most likely for the memory that it took"
+        return TaskFailedError(what, where=item, hint=LESS_MEMORY), str(error)
+    except Exception as error:  # noqa: BLE001 - what could not even be sent or begun; the traceback goes to the log
+        cause = error.__cause__ or error
+        failed = task_failed(item, f"{type(cause).__name__}: {cause}")
+        if isinstance(cause, ModuleNotFoundError):
+            failed.hint = (
+                "Put the file of that module where the workers look for modules (PYTHONPATH), and start them again"
+            )
+        return failed, traceback.format_exc()
+    return outcome
+
+
+def _hung(item: object, limit: float) -> DstanError:
+    return TaskFailedError(
+        f"not done after {_duration(limit)}, twice; it was stopped",
+        where=item,
+        hint="If it only needs longer, give it more with --task-limit MINUTES; --workers 0 runs it in this process",
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds < 60 else f"{seconds / 60:g} minutes"
+
+
+def _scheduler_is_gone(address: str) -> DstanError:
+    return TaskFailedError(
+        f"the scheduler is gone, and did not come back within {ANSWERS_WITHIN:.0f} s",
+        where=address,
+        hint="What was finished is kept: start the cluster again, and the same command goes on",
+    )

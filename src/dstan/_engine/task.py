@@ -1,0 +1,68 @@
+"""One task, run in whatever process it was sent to: a result or an error that names it comes back, never a surprise."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
+
+from dstan._engine.one_thread import keep_memory, single_thread
+from dstan.errors import DstanError, TaskFailedError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+log = logging.getLogger("dstan._engine")
+
+LESS_MEMORY = "Fewer at a time take less: --workers 1. So do smaller frames or batches, where it trains"
+_TURN = threading.Lock()
+
+
+def run_in_turn(function: Callable[[Item], Result], item: Item) -> tuple[Result | DstanError, str]:
+    """Run one task as :func:`run_one`; the threads of a worker that has several take turns."""
+    with _TURN:
+        return run_one(function, item)
+
+
+def run_one(function: Callable[[Item], Result], item: Item) -> tuple[Result | DstanError, str]:
+    """Run one task with one thread.
+
+    Returns
+    -------
+    Its result, or the DstanError that it raised, or a TaskFailedError for any other exception; and the traceback.
+    """
+    keep_memory()
+    try:
+        with single_thread():
+            return function(item), ""
+    except DstanError as error:
+        return error, traceback.format_exc()
+    except Exception as error:  # noqa: BLE001 - reported as TaskFailedError, with its traceback in the log
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error} ({last.filename}:{last.lineno} in {last.name})"
+        failed = task_failed(item, what)
+        if _is_out_of_memory(error):
+            failed.hint = LESS_MEMORY
+        return failed, traceback.format_exc()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, torch's allocator on a CPU or a GPU ran out of memory."""
+    return isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error)
+
+
+def task_failed(item: object, what: str) -> TaskFailedError:
+    """Return the error for a task that failed in a way that nobody foresaw."""
+    return TaskFailedError(what, where=item, hint="The log has the traceback; --workers 0 runs it in this process")
+
+
+def unpack(item: object, outcome: tuple[Result | DstanError, str]) -> Result | DstanError:
+    """Write the traceback of a failure to the log, and return the result or the error."""
+    result, trace = outcome
+    if isinstance(result, TaskFailedError):
+        log.error("%s failed:\n%s", item, trace)
+    elif trace:
+        log.debug("%s failed:\n%s", item, trace)
+    return result
