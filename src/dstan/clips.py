@@ -274,14 +274,30 @@ class PreparedClip:
         clip = Clip(corpus=corpus, subject=subject, clip_id=clip_id, path=Path(), label=label)
         return cls(clip=clip, appearance=appearance, flow=flow, strain=strain, landmarks=landmarks)
 
-    def save(self, path: Path) -> None:
-        """Write one safetensors file atomically; the clip itself is not stored, only its arrays and ``done``."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that are there, by name, as they are written."""
+        names = ("appearance", "flow", "strain", "appearance_times", "flow_times", "landmarks")
+        return {name: np.ascontiguousarray(value) for name in names if (value := getattr(self, name)) is not None}
+
+    def save(self, path: Path, *, private: bool = False) -> None:
+        """Write one safetensors file atomically; the clip itself is not stored, only its arrays and ``done``.
+
+        Parameters
+        ----------
+        path
+            The file.
+        private
+            Whether only you may read it: the file gets 0600 and new folders 0700, whatever the umask.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written.
+        """
         from safetensors.numpy import save_file
 
-        names = ("appearance", "flow", "strain", "appearance_times", "flow_times", "landmarks")
-        arrays = {name: np.ascontiguousarray(value) for name in names if (value := getattr(self, name)) is not None}
-        with _atomic.replacing(path) as temporary:
-            save_file(arrays, temporary, metadata={"done": json.dumps(dict(self.done))})
+        with _atomic.replacing(path, private=private) as temporary:
+            save_file(self.arrays(), temporary, metadata={"done": json.dumps(dict(self.done))})
 
     @classmethod
     def load(cls, path: Path, clip: Clip) -> Self:

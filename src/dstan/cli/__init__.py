@@ -15,6 +15,7 @@ from dstan._version import __version__
 from dstan.cli import (
     ablation,
     benches,
+    cluster,
     comparison,
     corpus,
     demo,
@@ -28,6 +29,7 @@ from dstan.cli import (
     pretraining,
     reproduction,
     spotting,
+    storage,
     tuning,
     web,
 )
@@ -88,6 +90,7 @@ for group in (
     demo,
     corpus,
     preparation,
+    storage,
     evaluation,
     comparison,
     tuning,
@@ -101,6 +104,7 @@ for group in (
     export,
     methods,
     benches,
+    cluster,
 ):
     app.add_typer(group.app)
 

@@ -69,7 +69,14 @@ Set = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="One setting, as training.epochs=2; may be repeated."),
 ]
 CacheRoot = Annotated[
-    Path | None, typer.Option("--cache", metavar="DIR", help="Prepared clips [default: ~/.cache/dstan].")
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="DIR|none",
+        envvar="DSTAN_CACHE",
+        help="Prepared faces are kept here, for later commands [default: ~/.cache/dstan]; none: gone after this one.",
+        show_default=False,
+    ),
 ]
 Workers = Annotated[
     int | None,
@@ -124,6 +131,13 @@ MinConfidence = Annotated[
         help="Name no class, but say undecided, where even the likeliest has a lower probability, 0 to 1. How far "
         "probabilities can be trusted: docs/evaluation.md.",
         show_default=False,
+    ),
+]
+WithFaces = Annotated[
+    bool,
+    typer.Option(
+        "--with-faces",
+        help="Let the report show frames of the corpus: faces of people. Without, it shows how they move.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The seed of everything random.")]

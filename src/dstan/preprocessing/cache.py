@@ -3,7 +3,8 @@
 An entry's name follows from the recipe and from the frames (their paths, sizes and times of change), so an entry never
 has to be thrown away for being wrong, and :meth:`Cache.clean` throws away what is not needed. It is
 ``STAGE/RECIPE/FRAMES/ENTRY.safetensors``, where FRAMES stands for the folder or the video that the frames lie in.
-Entries hold arrays and JSON; nothing in them is executed.
+Entries hold arrays and JSON; nothing in them is executed. They are pictures of people: folders are 0700 and files 0600,
+whatever the umask, and only where the owner of the cache's folder has opened it to a group does that group take part.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,14 @@ class Cache:
             return None
 
     def store(self, prepared: PreparedClip, recipe: Recipe) -> None:
-        """Write a prepared clip."""
-        self._make()
-        prepared.save(self.path(prepared.clip, recipe))
+        """Write a prepared clip.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written.
+        """
+        self._write(self.path(prepared.clip, recipe), prepared.arrays(), prepared.done, prepared.clip)
 
     def load_aligned(self, clip: Clip, recipe: Recipe) -> Aligned | None:
         """Read a clip's aligned frames; None where there are none, or only a damaged file."""
@@ -125,17 +131,13 @@ class Cache:
         return Aligned(frames, arrays.get("times"), arrays.get("landmarks"), done)
 
     def store_aligned(self, aligned: Aligned, clip: Clip, recipe: Recipe) -> None:
-        """Write a clip's aligned frames in half precision, which they fit exactly."""
-        from safetensors.numpy import save_file
-
-        self._make()
+        """Write a clip's aligned frames in half precision, which they fit exactly; raises as :meth:`store`."""
         halves = np.empty(aligned.frames.shape, dtype=np.float16)
         for half, frame in zip(halves, aligned.frames, strict=True):
             half[:] = to_half(frame)
         arrays: dict[str, Any] = {"frames": halves}
         arrays |= {name: value for name in ("times", "landmarks") if (value := getattr(aligned, name)) is not None}
-        with _atomic.replacing(self.aligned_path(clip, recipe)) as temporary:
-            save_file(arrays, temporary, metadata={"done": json.dumps(aligned.done)})
+        self._write(self.aligned_path(clip, recipe), arrays, aligned.done, clip)
 
     def clean(self, clips: Iterable[Clip], recipes: Iterable[Recipe]) -> Freed:
         """Remove what is kept of some clips' frames and none of some recipes makes use of.
@@ -161,15 +163,37 @@ class Cache:
             except ClipError:
                 unsure.add(owner_of(clip))
         kept = [entry for folder in self._folders(owners - unsure) for entry in folder.iterdir()]
-        return _remove(entry for entry in kept if entry not in wanted and not _being_written(entry))
+        return remove(entry for entry in kept if entry not in wanted and not being_written(entry))
+
+    @property
+    def group(self) -> int:
+        """What the group of the folder may do in it: 0o070, 0o050 or 0.
+
+        A group takes part where the folder's owner has opened it to the group and to nobody else: ``chmod 2770`` or
+        ``chmod 2750``. What an ordinary umask gives, 0755 or 0775, opens nothing that is written below.
+        """
+        try:
+            mode = self.root.stat().st_mode
+        except FileNotFoundError:
+            return 0
+        if mode & 0o007 or not mode & 0o040:
+            return 0
+        return 0o070 if mode & 0o020 else 0o050
 
     def _folders(self, owners: set[str]) -> Iterator[Path]:
         for stage in STAGES:
             for digest in (self.root / stage).glob("*"):
                 yield from (digest / owner for owner in sorted(owners) if (digest / owner).is_dir())
 
-    def _make(self) -> None:
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _write(self, path: Path, arrays: Mapping[str, Any], done: Mapping[str, Any], clip: Clip) -> None:
+        from safetensors.numpy import save_file
+
+        group = self.group
+        about = {"done": json.dumps(dict(done)), "corpus": clip.corpus}
+        with _atomic.replacing(path, private=True, group=group) as temporary:
+            save_file(dict(arrays), temporary, metadata=about)
+        for folder in (path.parents[2], path.parents[1], path.parent):
+            _narrow(folder, 0o700 | group)
 
     def _entry(self, stage: str, digest: str, clip: Clip, recipe: Recipe, more: list[Any]) -> Path:
         identity = digest_of([FORMAT, *identity_of(clip), identity_of_truth(clip, recipe, stage), *more])
@@ -293,14 +317,15 @@ def _skipped(clip: Clip, error: ClipError) -> Skipped:
     return Skipped(clip.corpus, clip.subject, clip.clip_id, stage="prepare", reason=reason)
 
 
-def _being_written(entry: Path) -> bool:
+def being_written(entry: Path) -> bool:
+    """Tell whether a file is a temporary one that some process may just be writing."""
     try:
         return entry.name.startswith(".") and time.time() - entry.stat().st_mtime < _STILL_WRITTEN
     except FileNotFoundError:
         return True
 
 
-def _remove(entries: Iterable[Path]) -> Freed:
+def remove(entries: Iterable[Path]) -> Freed:
     """Remove files, leaving their folders, in which another process may just be about to write."""
     count = size = 0
     for entry in entries:
@@ -311,3 +336,10 @@ def _remove(entries: Iterable[Path]) -> Freed:
             continue
         count, size = count + 1, size + length
     return Freed(count, size)
+
+
+def _narrow(folder: Path, mode: int) -> None:
+    """Take away what an earlier version or another program has opened, where the folder is ours."""
+    status = folder.stat()
+    if status.st_mode & 0o077 & ~mode and status.st_uid == getattr(os, "geteuid", int)():
+        folder.chmod(status.st_mode & 0o7700 | (mode & 0o077))
