@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from dstan.errors import AnnotationRangeError, FrameError
+from dstan.video.images import DAMAGES, opened_image
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def image_size(path: Path, *, deep: bool = False) -> tuple[int, int]:
     FrameError
         If it is missing, empty, not an image, or cut short.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     try:
         with path.open("rb") as file:
@@ -151,7 +152,7 @@ def image_size(path: Path, *, deep: bool = False) -> tuple[int, int]:
             file.seek(0)
             head = file.read(_BMP_HEAD)
             file.seek(0)
-            with Image.open(file) as image:
+            with opened_image(file, "the image", path) as image:
                 short = image.format == "BMP" and length < _bmp_length(head, *image.size)
                 if short or _ENDS.get(image.format or "", b"") not in tail:
                     raise FrameError("the image is cut short", where=path)
@@ -162,7 +163,7 @@ def image_size(path: Path, *, deep: bool = False) -> tuple[int, int]:
         raise FrameError("the file is not an image", where=path) from error
     except FrameError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except DAMAGES as error:
         raise FrameError(f"the image cannot be read: {error}", where=path) from error
 
 

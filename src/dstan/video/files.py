@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dstan import _atomic
 from dstan.errors import FrameError, ShapeError
 from dstan.video.frame import Frame
+from dstan.video.limits import check_picture
 from dstan.video.packets import Damage, ended_early, opened, packets_of, walk
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def read_video(path: Path, start: int, stop: int | None, colour: bool, where: ob
                     return
                 if picture.is_corrupt and index >= start:
                     raise Damage
+                check_picture(picture.width, picture.height, f"frame {index}", where)
                 time = math.nan if picture.time is None else picture.time
                 shown = float((picture.duration or 0) * picture.time_base) if picture.time_base else 0.0
                 zero = time if zero is None else zero

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.errors import FrameError
+from dstan.video.boxes import claimed_samples
 from dstan.video.clock import clock
+from dstan.video.limits import MOST_FRAMES, MOST_PIXELS, check_course, check_picture
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -24,8 +26,13 @@ if TYPE_CHECKING:
 
 REMEMBERED = 4
 """Files whose packets are remembered: eight bytes a frame each."""
-_LETTERS = ("tty", "ansi")
-"""What FFmpeg would draw text files with."""
+_FORMATS = (
+    "mov,matroska,avi,mpeg,mpegvideo,mpegts,asf,flv,ogg,mxf,dv,rm,nut,ivf,h264,hevc,m4v,mjpeg,gif,"
+    "wav,mp3,aac,flac,amr,srt,ass,webvtt"
+)
+"""What may be opened: containers of pictures, and those of sound or subtitles, so that a message can say what it is.
+A play list (HLS, DASH, concat) is none of them: it would make FFmpeg read other files and addresses."""
+_OPENING = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 
 
 class Damage(Exception):  # noqa: N818
@@ -136,6 +143,8 @@ def _walk(path: Path, where: object, most: int | None) -> tuple[Packets, Damage 
                     whole = False
                     break
                 count += 1
+                if count > MOST_FRAMES:
+                    check_course(count, 0.0, None, where)
                 if packet.pts is not None:
                     times.append(packet.pts)
                     if packet.is_keyframe:
@@ -151,6 +160,7 @@ def _walk(path: Path, where: object, most: int | None) -> tuple[Packets, Damage 
             rate=None if stream.average_rate is None else float(stream.average_rate),
             whole=whole,
         )
+        check_course(count, found.lasts, max(1 / found.gap, found.rate or 0.0), where)
         return found, damage
 
 
@@ -180,16 +190,24 @@ def opened(path: Path, where: object) -> Iterator[tuple[InputContainer, VideoStr
             hint="Look at its name and folder",
         )
     try:
-        container = av.open(str(path), metadata_errors="ignore")
-    except (av.FFmpegError, OSError) as error:
-        raise _unreadable(path, where, error.strerror or str(error)) from error
+        _check_claims(path, where)
+        container = av.open(str(path), metadata_errors="ignore", container_options=_OPENING)
+    except FrameError:
+        raise
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(path, where, getattr(error, "strerror", None) or str(error)) from error
     with container:
-        if container.format.name in _LETTERS:
-            raise _unreadable(path, where, "it is a text")
         films = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
         if not films:
             raise _without_pictures(path, where, container)
+        check_picture(films[0].width, films[0].height, "a frame", where)
+        films[0].codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # the size may change on the way
         yield container, films[0]
+
+
+def _check_claims(path: Path, where: object) -> None:
+    """Refuse a file that lists more frames than a video may have."""
+    check_course(claimed_samples(path), 0.0, None, where)
 
 
 def walk(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
