@@ -314,7 +314,8 @@ class PreparedClip:
             with safe_open(path, framework="numpy") as file:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 done = json.loads((file.metadata() or {}).get("done", "{}"))
-        except (SafetensorError, ValueError) as error:
+            done.pop("corpus", None)  # a cache's entry says it, too; the clip knows better
+        except (SafetensorError, ValueError, AttributeError) as error:
             raise FrameError(
                 f"damaged prepared file: {error}", where=path, hint="Delete it and prepare again"
             ) from error

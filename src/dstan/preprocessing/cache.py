@@ -122,10 +122,11 @@ class Cache:
             with safe_open(path, framework="numpy") as file:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 done = json.loads((file.metadata() or {})["done"])
+            done.pop("corpus", None)
             frames = arrays["frames"].astype(np.float32)
         except FileNotFoundError:
             return None
-        except (SafetensorError, ValueError, KeyError) as error:
+        except (SafetensorError, ValueError, KeyError, AttributeError) as error:
             log.warning("%s: the cached file %s is damaged and is made again (%s)", clip, path, error)
             return None
         return Aligned(frames, arrays.get("times"), arrays.get("landmarks"), done)
@@ -189,7 +190,7 @@ class Cache:
         from safetensors.numpy import save_file
 
         group = self.group
-        about = {"done": json.dumps(dict(done)), "corpus": clip.corpus}
+        about = {"done": json.dumps({**done, "corpus": clip.corpus})}  # several entries would be in any order
         with _atomic.replacing(path, private=True, group=group) as temporary:
             save_file(dict(arrays), temporary, metadata=about)
         for folder in (path.parents[2], path.parents[1], path.parent):

@@ -168,7 +168,7 @@ def _about(path: Path) -> tuple[str | None, tuple[int, int] | None]:
         with _open(path) as file:
             length = int.from_bytes(file.read(8), "little")
             header: Any = json.loads(file.read(length)) if length < _LONGEST_HEADER else {}
-        corpus = header.get("__metadata__", {}).get("corpus")
+        corpus = json.loads(header.get("__metadata__", {}).get("done", "{}")).get("corpus")
         shapes = [header[name]["shape"][-2:] for name in ("frames", "appearance", "flow") if name in header]
         size = (int(shapes[0][0]), int(shapes[0][1])) if shapes else None
     except (OSError, ValueError, AttributeError, KeyError, TypeError, IndexError):
