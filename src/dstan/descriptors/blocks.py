@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.arrays import check_array
+from dstan.descriptors.compiling import compiled
 from dstan.errors import ShapeError
 
 Grid: TypeAlias = tuple[int, int]
@@ -111,7 +111,7 @@ def cuboid_histograms(
     return np.stack([block_histograms(codes[a:b], rows, columns, grid, bins) for a, b in pairwise(cuts)])
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _count(codes: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
     for plane in codes:
         for y in range(plane.shape[0]):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan.descriptors.compiling import compiled
 from dstan.errors import ShapeError
 
 LANES = 16
@@ -39,7 +39,7 @@ def chi_square(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[
     return found
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _chi_square(
     one: NDArray[np.float64], other: NDArray[np.float64], symmetric: bool, found: NDArray[np.float64]
 ) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.descriptors.blocks import Grid, checked_flow, edges
+from dstan.descriptors.compiling import compiled
 from dstan.errors import ConfigError, ShapeError
 
 WEIGHTS = ("none", "mag")
@@ -171,7 +171,7 @@ def _rounded(directions: NDArray[np.float64], quant: int, one_hot: bool) -> NDAr
     return np.asarray(table[levels] * directions.any(axis=-1, keepdims=True))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _still_shift(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
     side = 2 * REACH + 3  # an empty bin more at either end, for the smoothing
     votes = np.zeros((side, side), dtype=np.int64)
@@ -193,7 +193,7 @@ def _still_shift(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.f
     return shift
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _peak(votes: NDArray[np.int64]) -> tuple[int, int]:
     """Return row and column, counted from the bin of zero, of the most votes after smoothing."""
     most, best_row, best_column = -1, 0, 0
@@ -209,7 +209,7 @@ def _peak(votes: NDArray[np.int64]) -> tuple[int, int]:
     return best_row, best_column
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _cuboids(
     fields: NDArray[np.float64], rows: NDArray[np.int64], columns: NDArray[np.int64], tau: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -224,14 +224,14 @@ def _cuboids(
     return directions, magnitudes
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _principal(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, float]:
     x, y = _of_few(u, v) if len(u) <= FEW else _of_many(u, v)
     direction: tuple[float, float] = _settle(u, v, x, y)
     return direction
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _of_few(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, float]:
     """Return the longest sum of the vectors in any half-plane.
 
@@ -251,7 +251,7 @@ def _of_few(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, floa
     return x, y
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _of_many(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, float]:
     """Return the longest sum of the vectors in the half-planes whose edge is at a multiple of a degree."""
     sums = np.zeros((2, 360))
@@ -266,14 +266,14 @@ def _of_many(u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[float, flo
     return x, y
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _running(values: NDArray[np.float64]) -> NDArray[np.float64]:
     sums = np.zeros(len(values) + 1)
     sums[1:] = np.cumsum(values)
     return sums
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _longer_side(
     x: float, y: float, side_x: float, side_y: float, total_x: float, total_y: float
 ) -> tuple[float, float]:
@@ -284,7 +284,7 @@ def _longer_side(
     return x, y
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _settle(u: NDArray[np.float64], v: NDArray[np.float64], x: float, y: float) -> tuple[float, float]:
     """Turn (x, y) to the sum of the vectors on its side until that sum grows no longer; its length becomes 1."""
     longest = 0.0

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.descriptors.blocks import TOLERANCE, Grid, checked_volume, cuboid_histograms, edges, uniform_bins
+from dstan.descriptors.compiling import compiled
 from dstan.descriptors.patterns import mapped, plane_codes
 from dstan.errors import ConfigError
 
@@ -171,7 +171,7 @@ def energy_weights(energies: Sequence[NDArray[np.float64]]) -> NDArray[np.float6
     return np.asarray(np.minimum(mean / mean.mean(), HEAVIEST))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _directions(
     before: NDArray[np.float32], now: NDArray[np.float32], after: NDArray[np.float32], allowance: float
 ) -> NDArray[np.uint8]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.descriptors.blocks import checked_flow
+from dstan.descriptors.compiling import compiled
 from dstan.descriptors.regions import REGIONS, face_points, region_masks
 from dstan.errors import ShapeError
 
@@ -107,7 +107,7 @@ def _settled(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(moves[..., None], vectors, 0.0) + 0.0
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _mean_main_directions(
     flow: NDArray[np.float32],
     motions: NDArray[np.float64],
@@ -137,7 +137,7 @@ def _mean_main_directions(
                 means[t, region] = sums[region, main] / counts[region, main]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _direction(u: float, v: float) -> int:
     """Return the bin of a vector's direction; comparisons are quicker than angles, and the same on every machine."""
     p, q, place = _COS * u - _SIN * v, _SIN * u + _COS * v, 0  # turned by half a bin

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import product
 from typing import Any, Literal, TypeAlias
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.descriptors.blocks import TOLERANCE, checked_volume
+from dstan.descriptors.compiling import compiled
 from dstan.errors import ConfigError
 
 Plane: TypeAlias = Literal["XY", "XT", "YT"]
@@ -143,7 +143,7 @@ def plane_codes(
     return codes
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _encode(
     clip: NDArray[np.float32],
     margins: NDArray[np.int64],
@@ -193,7 +193,7 @@ def mapped(codes: NDArray[np.integer[Any]], bin_of: NDArray[np.integer[Any]]) ->
     return bins
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _map(codes: NDArray[Any], bin_of: NDArray[np.uint8], bins: NDArray[np.uint8]) -> None:
     for t in range(codes.shape[0]):
         for y in range(codes.shape[1]):

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan._engine import single_thread
 from dstan.descriptors.blocks import Grid, block_histograms, block_of
+from dstan.descriptors.compiling import compiled
 
 COMPONENTS = {"sign": slice(0, 2), "magnitude": slice(2, 4), "orientation": slice(4, 8)}
 """The bytes that each component is described by."""
@@ -149,7 +149,7 @@ def nearest_words(
     return found.reshape(codes.shape[1:])
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _nearest(codes: NDArray[np.uint8], closeness: NDArray[np.float64], found: NDArray[np.unsignedinteger[Any]]) -> None:
     """Write the word whose sum over bytes is greatest."""
     words = closeness.shape[2]

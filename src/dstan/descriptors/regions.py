@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan.descriptors.compiling import compiled
 from dstan.errors import ShapeError
 from dstan.preprocessing.landmarks import MESH_POINTS, MESH_TO_68
 
@@ -174,7 +174,7 @@ def region_masks(landmarks: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.
     return masks
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _fill(corners: NDArray[np.float64], masks: NDArray[np.bool_]) -> None:
     """Mark what is inside: a pixel from which a ray to the right crosses the outline an odd number of times."""
     height, width = masks.shape[1:]

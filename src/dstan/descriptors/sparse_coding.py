@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.arrays import check_array
+from dstan.descriptors.compiling import compiled
 from dstan.errors import ShapeError
 
 CODE_STEPS, CODE_CHANGE = 200, 1e-4
@@ -261,7 +261,7 @@ class _Descent:
                 atoms[k], fresh[k] = sample / size, False
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _step(
     slope: NDArray[Any],
     rough: NDArray[Any],

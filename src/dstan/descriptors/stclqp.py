@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from dstan.descriptors.blocks import TOLERANCE, checked_volume
+from dstan.descriptors.compiling import compiled
 from dstan.descriptors.patterns import DARKEST_EQUAL, PLANES, Plane, neighbours, plane_codes, sampling_taps
 
 BYTES = 8
@@ -112,7 +112,7 @@ def _neighbours(volume: NDArray[np.float32], axis: int) -> tuple[NDArray[np.floa
     )
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _magnitudes(
     volume: NDArray[np.float32],
     taps: NDArray[np.int64],
@@ -148,7 +148,7 @@ def _magnitudes(
     return float(sums.sum() / (depth * height * width * len(taps)))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _turn(levels: NDArray[np.uint8], pixels: NDArray[np.int64], codes: NDArray[np.uint8]) -> None:
     """Set the bits of orientations on one plane; pixels are counted from the first that is needed."""
     depth, height, width = codes.shape[1:]
