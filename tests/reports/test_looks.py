@@ -17,7 +17,8 @@ from dstan.preprocessing.template import template_points
 from dstan.reports import contact_sheet, write_report
 from dstan.reports.contact_sheet import write_contact_sheet
 from dstan.reports.flow_colours import colour_wheel, flow_colours
-from dstan.reports.looks import FILE, flow_to, look_at, save_looks
+from dstan.reports.looks import FILE, flow_to, has_faces, look_at, read_looks, save_looks
+from dstan.reports.motion import average_outline, motion_picture
 from dstan.video import list_images
 
 pytest.importorskip("cv2")
@@ -156,7 +157,7 @@ def test_a_run_keeps_a_clip_of_each_class_for_its_report(tmp_path, cache, write_
         make_clip(tmp_path, "d", subject="s3", label="broken"),
     ]
     (clips[3].path / "2.png").write_bytes(b"")
-    save_looks(run, clips, RECIPE, cache)
+    save_looks(run, clips, RECIPE, cache, with_faces=True)
     assert [look["name"] for look in json.loads((run / FILE).read_text())] == ["s1 / a", "s2 / c"]
     page = write_report(run).read_text()
     assert len(re.findall('<img src="data:image/jpeg;base64,', page)) == 8
@@ -164,5 +165,39 @@ def test_a_run_keeps_a_clip_of_each_class_for_its_report(tmp_path, cache, write_
     assert "SYNTHETIC" in page
     assert "its licence says" not in page
     real = write_run(tmp_path / "real", methods=("stmn-a",), subjects=4, epochs=2, synthetic=False)
-    save_looks(real, clips[:1], RECIPE, cache)
+    save_looks(real, clips[:1], RECIPE, cache, with_faces=True)
     assert "its licence says" in write_report(real).read_text()
+
+
+def test_without_faces_a_run_keeps_the_motion_alone_and_says_how_to_get_them(tmp_path, cache, write_run):
+    run = write_run(tmp_path / "run", methods=("stmn-a",), subjects=4, epochs=2, synthetic=False)
+    clips = [make_clip(tmp_path, "a", subject="s1", label="sadness"), make_clip(tmp_path, "b", subject="s2")]
+    save_looks(run, clips, RECIPE, cache)
+    looks = read_looks(run)
+    assert [list(look["pictures"]) for look in looks] == [["motion"], ["motion"]]
+    assert not has_faces(looks)
+    page = write_report(run).read_text()
+    assert len(re.findall('<img src="data:image/jpeg;base64,', page)) == 2
+    assert "dstan report RUN --with-faces" in page
+    assert "its licence says" not in page
+
+
+def test_motion_is_drawn_with_nothing_of_the_person(clip, cache):
+    look = look_at(clip, RECIPE, cache, height=96)
+    still = motion_picture(np.zeros((2, 64, 64), np.float32), 1.0, aligned=True, height=96)
+    other = motion_picture(np.zeros((2, 64, 64), np.float32), 1.0, aligned=False, height=96)
+    assert (other == 255).all()
+    assert 0.02 < (still < 200).any(axis=-1).mean() < 0.2  # thin lines
+    assert look.motion.shape == (96, 96, 3)
+    ground = (still > 250).all(axis=-1)
+    assert not np.allclose(look.motion[ground], 255)  # the wave moves everywhere
+    brows = average_outline((64, 64))[1][0]
+    assert brows[:, 1].max() < 0.33 * 64
+
+
+def test_a_crop_of_the_corpus_gets_no_outline_for_nobody_knows_where_the_face_is(tmp_path, cache):
+    drawn = []
+    for name, cropped in (("EP01", False), ("EP02", True)):
+        look = look_at(make_clip(tmp_path, name, cropped=cropped), RECIPE, cache, height=96)
+        drawn.append(((look.motion.max(axis=-1) - look.motion.min(axis=-1) < 30) & (look.motion[..., 0] < 150)).mean())
+    assert drawn[0] > 0.01 > drawn[1]

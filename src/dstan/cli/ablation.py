@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dstan.cli import options, output
+from dstan.cli import options, output, storage
 
 if TYPE_CHECKING:
     from dstan.clips import ClipSet
@@ -71,7 +71,6 @@ def ablate(
 
     Two questions only: `dstan ablate --only pairs,strain --corpus casme2 --root twin --out runs/flow`
     """
-    from dstan.preprocessing.cache import Cache
     from dstan.recognizers import DSTANSettings
     from dstan.reproduce.ablation_page import Setup, write_pages
     from dstan.reproduce.ablation_results import find
@@ -90,7 +89,7 @@ def ablate(
     flags = {"--motion-only": motion_only, "--no-corrections": not corrections}
     setup = Setup(_command(corpora, roots, coding, flags, asked), len({clip.person for clip in every}))
     files: dict[str, Path] = {}
-    with output.progress_bars() as progress:
+    with storage.kept(cache, cluster) as store, output.progress_bars() as progress:
         ablation = run_ablation(
             clips,
             settings,
@@ -103,7 +102,7 @@ def ablate(
             protocol=protocol,
             workers=workers,
             cluster=cluster,
-            cache=Cache(cache),
+            cache=store,
             device=where,
             strict=strict,
         )

@@ -122,11 +122,11 @@ def _scores(story: Story, out: Path, clips: ClipSet, cache: Cache, workers: int 
     from dstan.reports.looks import save_looks
 
     title = "Leave each person out once: train on the others, test on that one"
-    command = ("evaluate", *METHODS, "--corpus", CORPUS, *_common(out), "--out", out / "run")
+    command = ("evaluate", *METHODS, "--corpus", CORPUS, *_common(out), "--out", out / "run", "--with-faces")
     with story.step(title, *command) as progress:
         made = _recognizers(*METHODS)
         results = evaluate(made, clips, out=out / "run", workers=workers, cache=cache, progress=progress)
-        save_looks(out / "run", clips, made[0].recipe, cache)
+        save_looks(out / "run", clips, made[0].recipe, cache, with_faces=True)
     return results
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dstan.cli import options, output
+from dstan.cli import options, output, storage
 from dstan.cli.preparation import show_skipped
 from dstan.errors import ConfigError, RunError
 
@@ -71,6 +71,7 @@ def evaluate(
             help="Instead of METHOD: a fitted model, applied as it is; every clip is a test clip.",
         ),
     ] = None,
+    with_faces: options.WithFaces = False,
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
@@ -96,7 +97,6 @@ def evaluate(
     """
     from dstan.evaluation import evaluate as run_evaluation
     from dstan.evaluation import load_run
-    from dstan.preprocessing.cache import Cache
     from dstan.reports.looks import save_looks
 
     overrides = options.settings(config, assignments, init)
@@ -109,25 +109,25 @@ def evaluate(
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     folder = out or Path("runs") / "+".join(dict.fromkeys(clip.corpus for clip in clips))
-    store = Cache(cache)
-    with output.progress_bars() as progress:
-        results = run_evaluation(
-            made,
-            clips,
-            protocol=protocol,
-            test_corpora=tuple(test or ()),
-            seeds=seeds,
-            out=folder,
-            workers=workers,
-            cluster=cluster,
-            cache=store,
-            progress=progress,
-            device=where,
-            strict=strict,
-            train_subjects=train_subjects,
-        )
-    run = load_run(folder)
-    save_looks(folder, clips, made[0].recipe, store)
+    with storage.kept(cache, cluster) as store:
+        with output.progress_bars() as progress:
+            results = run_evaluation(
+                made,
+                clips,
+                protocol=protocol,
+                test_corpora=tuple(test or ()),
+                seeds=seeds,
+                out=folder,
+                workers=workers,
+                cluster=cluster,
+                cache=store,
+                progress=progress,
+                device=where,
+                strict=strict,
+                train_subjects=train_subjects,
+            )
+        run = load_run(folder)
+        save_looks(folder, clips, made[0].recipe, store, with_faces=with_faces)
     if as_json:
         found = _standings(made, protocol)
         scores = {one.method: {**one.to_dict(), **results[one.method].to_dict()} for one in found}
@@ -231,17 +231,32 @@ def _interval(bounds: tuple[float, float]) -> str:
 @app.command(rich_help_panel=PANEL)
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that dstan evaluate wrote.")],
+    with_faces: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-faces/--without-faces",
+            help="Show frames of the corpus, faces of people, or take them out [default: as the run was evaluated].",
+            show_default=False,
+        ),
+    ] = None,
+    cache: options.CacheRoot = None,
     as_json: options.Json = False,
 ) -> None:
     """Write the run's report: one HTML page that opens with no network.
+
+    It shows how the faces of a few clips move, and the faces themselves only where asked for.
 
     Example: `dstan report run`
     """
     from dstan.evaluation import load_run
     from dstan.reports import write_report
+    from dstan.reports.looks import save_looks_of_run
 
     if not run.is_dir():
         raise RunError("there is no such run", where=run, hint="Give a folder that dstan evaluate wrote")
+    if with_faces is not None:
+        with storage.kept(cache) as store:
+            save_looks_of_run(run, store, with_faces=with_faces)
     page = write_report(run)
     if as_json:
         output.document({"run": run, "report": page, "costs": load_run(run).costs})

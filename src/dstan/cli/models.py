@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dstan._progress import Progress, silent
-from dstan.cli import options, output
+from dstan.cli import options, output, storage
 from dstan.cli.preparation import show_skipped
 from dstan.errors import CorpusError, ModelError
 
@@ -67,7 +67,7 @@ def train(
     --root twin --out model`
     """
     from dstan.evaluation.same_recipe import find_scores
-    from dstan.preprocessing.cache import Cache, prepare_clips
+    from dstan.preprocessing.cache import prepare_clips
     from dstan.recognizers.origins import check_unseen
 
     (recognizer,) = options.recognizers([method], options.settings(config, assignments, init))
@@ -77,8 +77,8 @@ def train(
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     check_unseen(recognizer.begun_from(), {clip.corpus for clip in clips}, "the weights that it begins from")
     scored = find_scores(scores, recognizer, clips) if scores else None
-    store, recipe = Cache(cache), recognizer.recipe
-    with output.progress_bars() as progress:
+    recipe = recognizer.recipe
+    with storage.kept(cache, cluster) as store, output.progress_bars() as progress:
         clips = prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)
         if scored:
             scored.check_clips(clips)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dstan._progress import Progress
-from dstan.cli import options, output
+from dstan.cli import options, output, storage
+from dstan.errors import ConfigError
 
 if TYPE_CHECKING:
     from dstan.clips import ClipSet, Skipped
@@ -63,32 +64,39 @@ def prepare(
     To see what became of the clips: `dstan prepare casme2 --root twin --contact-sheet sheet.png`
     """
     from dstan.corpora import load_corpus
-    from dstan.preprocessing.cache import Cache, check_any, prepare_clips, read_done
+    from dstan.preprocessing.cache import check_any, prepare_clips, read_done
     from dstan.reports.contact_sheet import check_sheet
 
     made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
     recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
     if sheet is not None:
         check_sheet(sheet)
+    elif cache == storage.NONE:
+        raise ConfigError(
+            "--cache none keeps nothing, and dstan prepare does nothing but fill the cache",
+            hint="Name a folder, or draw what comes out with --contact-sheet",
+        )
     clips = load_corpus(corpus, root, task=task, coding=coding, frames=frames, corrections=corrections)
     for text in clips.notes:
         output.note(text)
-    store = Cache(cache)
-    with output.progress_bars() as progress:
-        by_recipe = [
-            prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)
-            for recipe in recipes.values()
-        ]
-        failed = [item for some in by_recipe for item in some.skipped if item.stage == "prepare"]
-        clips = clips.without(dict.fromkeys(failed))
-        check_any(clips)
-        sheets = _draw(clips, next(iter(recipes.values())), store, sheet, progress) if sheet else []
-    done = {str(clip): [read_done(store.path(clip, recipe)) for recipe in recipes.values()] for clip in clips}
-    said = {clip: list(dict.fromkeys(text for one in ways for text in one["warnings"])) for clip, ways in done.items()}
-    freed = None
-    if clean:
-        whole = load_corpus(corpus, root, task="", coding=coding, frames=frames, corrections=corrections)
-        freed = store.clean([*whole, *clips], recipes.values())
+    with storage.kept(cache, cluster) as store:
+        with output.progress_bars() as progress:
+            by_recipe = [
+                prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)
+                for recipe in recipes.values()
+            ]
+            failed = [item for some in by_recipe for item in some.skipped if item.stage == "prepare"]
+            clips = clips.without(dict.fromkeys(failed))
+            check_any(clips)
+            sheets = _draw(clips, next(iter(recipes.values())), store, sheet, progress) if sheet else []
+        done = {str(clip): [read_done(store.path(clip, recipe)) for recipe in recipes.values()] for clip in clips}
+        said = {
+            clip: list(dict.fromkeys(text for one in ways for text in one["warnings"])) for clip, ways in done.items()
+        }
+        freed = None
+        if clean:
+            whole = load_corpus(corpus, root, task="", coding=coding, frames=frames, corrections=corrections)
+            freed = store.clean([*whole, *clips], recipes.values())
     if as_json:
         output.document(
             {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dstan.cli import options, output
+from dstan.cli import options, output, storage
 from dstan.errors import ConfigError, CorpusNotFoundError, RunError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ def reproduce(
     Everything, on drawn faces, small: `dstan reproduce all --root casme2=twin --protocol kfold-subject --set
     recipe.size=64 --set training.epochs=10`
     """
-    from dstan.preprocessing.cache import Cache
     from dstan.reproduce.pages import left_out, sheets_for, write_all
     from dstan.reproduce.runs import read_measured, run_corpus
     from dstan.reproduce.targets import TASKS, check_track, choose, methods_for
@@ -87,8 +86,7 @@ def reproduce(
     overrides = options.settings(config, assignments)
     where = options.device(device)
     loaded = _load([corpus for corpus, methods in needed.items() if methods], roots, codings, out)
-    store = Cache(cache)
-    with output.progress_bars() as progress:
+    with storage.kept(cache, cluster) as store, output.progress_bars() as progress:
         for corpus, clips in loaded.items():
             run_corpus(
                 corpus,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dstan.cli import options, output
+from dstan.cli import options, output, storage
 from dstan.cli.evaluation import PANEL, show_results
 from dstan.cli.preparation import show_skipped
 from dstan.config import below, parse_assignment
@@ -51,6 +51,7 @@ def tune(
     workers: options.Workers = None,
     cluster: options.Cluster = None,
     device: options.Device = "auto",
+    with_faces: options.WithFaces = False,
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
@@ -67,7 +68,6 @@ def tune(
     from dstan.evaluation import tune as run_tuning
     from dstan.evaluation.candidates import make_candidates
     from dstan.evaluation.standing import Standing
-    from dstan.preprocessing.cache import Cache
     from dstan.reports.looks import save_looks
 
     (base,) = options.recognizers([method], options.settings(config, assignments))
@@ -76,26 +76,26 @@ def tune(
     where = options.device(device)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     folder = out or Path("runs") / "-".join(["+".join(dict.fromkeys(clip.corpus for clip in clips)), method, "tuned"])
-    store = Cache(cache)
-    with output.progress_bars() as progress:
-        tuned = run_tuning(
-            base,
-            grid,
-            clips,
-            parts=parts,
-            protocol=protocol,
-            test_corpora=tuple(test or ()),
-            seeds=seeds,
-            out=folder,
-            workers=workers,
-            cluster=cluster,
-            cache=store,
-            progress=progress,
-            device=where,
-            strict=strict,
-        )
-    skipped = load_run(folder).skipped
-    save_looks(folder, clips, candidates[0].recognizer.recipe, store)
+    with storage.kept(cache, cluster) as store:
+        with output.progress_bars() as progress:
+            tuned = run_tuning(
+                base,
+                grid,
+                clips,
+                parts=parts,
+                protocol=protocol,
+                test_corpora=tuple(test or ()),
+                seeds=seeds,
+                out=folder,
+                workers=workers,
+                cluster=cluster,
+                cache=store,
+                progress=progress,
+                device=where,
+                strict=strict,
+            )
+        skipped = load_run(folder).skipped
+        save_looks(folder, clips, candidates[0].recognizer.recipe, store, with_faces=with_faces)
     results = {method: tuned.result}
     if as_json:
         scores = {name: {**Standing.of(base).to_dict(), **result.to_dict()} for name, result in results.items()}

@@ -19,11 +19,14 @@ from dstan import _atomic
 from dstan._progress import Progress
 from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.config import digest_of
+from dstan.errors import RunError
 from dstan.preprocessing.recipe import Recipe
 
 if TYPE_CHECKING:
     from dstan.preprocessing.cache import Cache
 
+INPUTS = "inputs.json"
+"""The list of a run's clips."""
 AS_GIVEN = "as-given"
 """Stands for the recipe where prepared clips were handed over."""
 
@@ -125,7 +128,7 @@ def keep_inputs(prepared: Sequence[PreparedClip], classes: Sequence[str] | None,
     clips = ClipSet(tuple(own), classes=classes_of(own, classes))
     files = tuple(folder / f"{number:06d}.safetensors" for number in range(len(clips)))
     for clip, file in zip(prepared, files, strict=True):
-        clip.save(file)
+        clip.save(file, private=True)
     contents = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     return Inputs(clips, {AS_GIVEN: files}, _digest(clips, contents))
 
@@ -156,8 +159,18 @@ class LoadedClips(Sequence[PreparedClip]):
         if isinstance(index, slice):
             return [self[number] for number in range(len(self))[index]]
         if index not in self._loaded:
-            self._loaded[index] = PreparedClip.load(self._files[index], self._clips[index])
+            self._loaded[index] = self._load(index)
         return self._loaded[index]
+
+    def _load(self, index: int) -> PreparedClip:
+        try:
+            return PreparedClip.load(self._files[index], self._clips[index])
+        except FileNotFoundError as error:
+            raise RunError(
+                f"the prepared clip {self._files[index]} is gone: the cache was cleared meanwhile",
+                where=self._clips[index],
+                hint="The same command prepares it again and goes on",
+            ) from error
 
 
 @functools.lru_cache(maxsize=1)
@@ -175,6 +188,24 @@ def load_inputs(path: Path, digest: str, key: str) -> LoadedClips:
     """
     document = json.loads(path.read_text(encoding="utf-8"))
     return LoadedClips([_clip(clip) for clip in document["clips"]], [Path(file) for file in document["files"][key]])
+
+
+def read_clips(run: Path) -> list[Clip]:
+    """Return the clips of a run, where their frames are and what is known about them.
+
+    Raises
+    ------
+    RunError
+        If the run's list of them is not there, or damaged.
+    """
+    try:
+        return [_clip(clip) for clip in json.loads((run / INPUTS).read_text(encoding="utf-8"))["clips"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{INPUTS}, which says where its clips lie, cannot be read ({error})",
+            where=run,
+            hint="Run the dstan evaluate that made it once more: it is written anew",
+        ) from error
 
 
 def classes_of(clips: Sequence[Clip], classes: Sequence[str] | None) -> tuple[str, ...]:

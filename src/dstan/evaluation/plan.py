@@ -21,7 +21,7 @@ from dstan.clips import ClipSet, PreparedClip, Skipped
 from dstan.errors import ConfigError, DstanError, RunError
 from dstan.evaluation.continuing import check_folder, open_run
 from dstan.evaluation.folds import FoldTask, run_fold
-from dstan.evaluation.inputs import Inputs, keep_inputs, load_inputs, prepare_inputs
+from dstan.evaluation.inputs import INPUTS, Inputs, keep_inputs, load_inputs, prepare_inputs
 from dstan.evaluation.protocols import ZERO_SHOT, make_folds, with_train_subjects
 from dstan.evaluation.results import SKIPPED
 from dstan.evaluation.zero_shot import digest_of_model
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-INPUTS, PREPARED = "inputs.json", ".prepared"
+PREPARED = ".prepared"
 
 
 @dataclass(frozen=True)
@@ -203,8 +203,10 @@ def _home(out: Path | None) -> Iterator[Path]:
         else:
             folder = Path(out).absolute()
             check_folder(folder)
-            yield folder
-            shutil.rmtree(folder / PREPARED, ignore_errors=True)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder / PREPARED, ignore_errors=True)
     finally:
         load_inputs.cache_clear()
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from dstan.clips import ClipSet, Key
 from dstan.errors import RunError
 from dstan.evaluation.continuing import TUNED, differences
-from dstan.evaluation.plan import INPUTS
+from dstan.evaluation.inputs import INPUTS
 from dstan.evaluation.protocols import ZERO_SHOT
 from dstan.evaluation.results import METRICS, Result, load_run, read_info
 from dstan.evaluation.standing import Standing

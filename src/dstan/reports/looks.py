@@ -1,11 +1,14 @@
-"""What preparation made of a clip, to look at: first frame with landmarks, aligned crop, apex, and flow as colour."""
+"""What preparation made of a clip, to look at: first frame with landmarks, aligned crop, apex, and flow as colour.
+
+A contact sheet shows all of that. A run's folder holds only how faces move, unless faces are asked for.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +18,12 @@ from numpy.typing import NDArray
 
 from dstan import _atomic
 from dstan.clips import Clip, PreparedClip
-from dstan.errors import ClipError
+from dstan.errors import ClipError, RunError
 from dstan.preprocessing.landmarks import MESH_TO_68, STABLE_POINTS
+from dstan.preprocessing.recipe import FITTED
 from dstan.reports.drawing import label
 from dstan.reports.flow_colours import colour_wheel, flow_colours
+from dstan.reports.motion import motion_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,6 +37,8 @@ IN_REPORT = 6
 """Most clips that a report shows."""
 LEAST_FULL = 0.5
 """Least length in pixels that a full colour stands for, so that noise does not look like motion."""
+FACES, MOTION = ("first", "crop", "apex", "flow"), ("motion",)
+"""The pictures of a look that a run holds where faces are asked for, and where not."""
 _SHARPER = 3
 _POINT, _STABLE_POINT, _EDGE, _OUTLINE = (86, 180, 233), (255, 176, 0), (20, 24, 31), (255, 255, 255)
 
@@ -49,6 +56,8 @@ class Look:
     first, crop, apex, flow
         (H, W, 3) RGB pictures of one height: the first frame as it was read with its landmarks and the crop's outline,
         the aligned first frame, the aligned apex, and the flow from the first frame to the apex over the crop.
+    motion
+        (H, W, 3) RGB: that flow without the face.
     full
         The length in pixels of the crop that the full colour of ``flow`` stands for.
     """
@@ -61,6 +70,7 @@ class Look:
     crop: NDArray[np.uint8]
     apex: NDArray[np.uint8]
     flow: NDArray[np.uint8]
+    motion: NDArray[np.uint8]
     full: float
 
 
@@ -99,6 +109,7 @@ def look_at(clip: Clip, recipe: Recipe, cache: Cache, height: int = 168) -> Look
         crop=_grey(aligned.frames[0], height),
         apex=_grey(aligned.frames[apex], height),
         flow=_flow_picture(field, aligned.frames[apex], full, height),
+        motion=motion_picture(field, full, aligned=prepared.done["alignment"] in FITTED, height=height),
         full=full,
     )
 
@@ -185,7 +196,7 @@ def _sized(pixels: NDArray[np.uint8], height: int, width: int | None = None) -> 
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def save_looks(run: Path, clips: Sequence[Clip], recipe: Recipe, cache: Cache) -> None:
+def save_looks(run: Path, clips: Sequence[Clip], recipe: Recipe, cache: Cache, *, with_faces: bool = False) -> None:
     """Keep in a run's folder how a few of its clips look, one of each class from different people, for its report.
 
     Parameters
@@ -198,6 +209,8 @@ def save_looks(run: Path, clips: Sequence[Clip], recipe: Recipe, cache: Cache) -
         The recipe to show.
     cache
         Where they were prepared to.
+    with_faces
+        Whether to keep frames, which show who it is; only the flow otherwise.
     """
     looks = []
     for clip in _few(clips):
@@ -205,6 +218,7 @@ def save_looks(run: Path, clips: Sequence[Clip], recipe: Recipe, cache: Cache) -
             looks.append(look_at(clip, recipe, cache))
         except ClipError:
             continue
+    parts = FACES if with_faces else MOTION
     shown = [
         {
             "name": look.name,
@@ -212,11 +226,46 @@ def save_looks(run: Path, clips: Sequence[Clip], recipe: Recipe, cache: Cache) -
             "lines": look.lines,
             "warnings": look.warnings,
             "full": look.full,
-            "pictures": {part: _address(getattr(look, part)) for part in ("first", "crop", "apex", "flow")},
+            "pictures": {part: _address(getattr(look, part)) for part in parts},
         }
         for look in looks
     ]
     _atomic.write_json(run / FILE, shown)
+
+
+def save_looks_of_run(run: Path, cache: Cache, *, with_faces: bool) -> None:
+    """Draw the looks of a finished run anew, from the frames of its clips.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    cache
+        Where its clips were prepared to; what it lacks is prepared.
+    with_faces
+        As in :func:`save_looks`.
+
+    Raises
+    ------
+    RunError
+        If the run was made of arrays that were handed over, or not one of its clips can be read now.
+    """
+    from dstan.evaluation.inputs import AS_GIVEN, read_clips
+    from dstan.evaluation.results import read_info
+    from dstan.preprocessing.recipe import Recipe
+
+    info = read_info(run)
+    if AS_GIVEN in info["input"]["recipes"]:
+        raise RunError("it was made of arrays that were handed over: there are no frames to show", where=run)
+    recipe = Recipe.from_dict(next(iter(info["methods"].values()))["settings"]["recipe"])
+    clips = read_clips(run)
+    save_looks(run, clips, recipe, cache, with_faces=with_faces)
+    if not read_looks(run):
+        raise RunError(
+            f"the frames of its clips cannot be read now; the first lay in {clips[0].path}",
+            where=run,
+            hint="Put the corpus back where it was",
+        )
 
 
 def read_looks(run: Path) -> list[dict[str, Any]]:
@@ -226,6 +275,11 @@ def read_looks(run: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     return looks
+
+
+def has_faces(looks: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether pictures that :func:`read_looks` read show people."""
+    return any(part in look["pictures"] for look in looks for part in FACES)
 
 
 def _few(clips: Iterable[Clip]) -> list[Clip]:

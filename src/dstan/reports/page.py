@@ -21,7 +21,7 @@ from dstan.reports.claims import Facts, fusion_words, may_claim, may_not_claim, 
 from dstan.reports.costs import COLUMNS, cost_rows, cost_words
 from dstan.reports.drawing import COLOURS, Drawing
 from dstan.reports.figures import emotions_figure, scores_figure
-from dstan.reports.looks import read_looks, wheel_address
+from dstan.reports.looks import has_faces, read_looks, wheel_address
 from dstan.reports.published import DATA_SETS, OTHERS, REFERENCE, paper_scores
 from dstan.reports.section import Section
 from dstan.reports.sureness import COLUMNS as SURENESS
@@ -219,6 +219,7 @@ class Report:
             "costs": self._costs(),
             "about_input": about_input(self.info),
             "looks": self.looks,
+            "has_faces": has_faces(self.looks),
             "wheel": wheel_address() if self.looks else "",
             "skipped": left_out(self.run.skipped, self.baseline.predictions["corpus"].unique()),
             "warnings": self._warnings(),
