@@ -15,7 +15,6 @@ from dstan._version import __version__
 from dstan.cli import (
     ablation,
     benches,
-    cluster,
     comparison,
     corpus,
     demo,
@@ -104,7 +103,6 @@ for group in (
     export,
     methods,
     benches,
-    cluster,
 ):
     app.add_typer(group.app)
 
