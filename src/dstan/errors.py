@@ -20,6 +20,7 @@ fits, so that ``except ValueError`` works as one would expect::
     ├── ModelError (ValueError)                a model folder cannot be used
     ├── RunError (ValueError)                  a run folder cannot be used or continued
     ├── StorageError (OSError)                 something cannot be written: disk full, read-only or not yours
+    ├── TrackingError (ConnectionError)        a tracking server does not answer or refuses
     └── TaskFailedError (RuntimeError)         work sent to a worker failed there
 """
 
@@ -143,6 +144,10 @@ class StorageError(DstanError, OSError):
     def __init__(self, what: str, *, where: object = None, hint: str | None = None) -> None:
         super().__init__(what, where=where, hint=hint)
         self.errno, self.strerror, self.filename = None, what, self.where
+
+
+class TrackingError(DstanError, ConnectionError):
+    """A tracking server does not answer, or refuses what it is sent."""
 
 
 class TaskFailedError(DstanError, RuntimeError):
