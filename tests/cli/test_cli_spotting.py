@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from dstan._version import __version__
 from dstan.cli import app
 from dstan.errors import FaceError, FrameError
 from dstan.inference import Model
@@ -35,7 +36,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             raise FaceError("no face was found in its 600 frames", where=path, hint="Crop closer")
         if path.stem == "stop":
             raise KeyboardInterrupt
-        how["progress"]("spot", 600, 600)
+        if "progress" in how:
+            how["progress"]("spot", 600, 600)
         found = spotting(path)
         return found if model else replace(found, events=tuple(replace(one, prediction=None) for one in found.events))
 
@@ -46,6 +48,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def run(*arguments: str) -> Result:
     """Run dstan spot on a wide screen."""
     return CliRunner().invoke(app, ["spot", *arguments], env={"COLUMNS": "160"})
+
+
+HERE = ("--workers", "0")
+"""Several videos in this process, where the fakes are; test_spotting_many.py has other processes."""
 
 
 def test_the_table_says_when_what_and_how_sure(asked: list[dict[str, Any]]) -> None:
@@ -73,7 +79,7 @@ def test_what_the_model_is_for_is_said_once_and_of_a_video_what_is_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(library, "spot_video", lambda path, *_, **__: spotting(path, warnings=(SYNTHETIC_ONLY, "dark")))
-    result = run("a.mp4", "b.mp4")
+    result = run("a.mp4", "b.mp4", *HERE)
     assert result.stderr.count(SYNTHETIC_ONLY) == 1
     assert [line for line in result.stderr.splitlines() if "dark" in line] == [
         "warning: a.mp4: dark",
@@ -83,7 +89,7 @@ def test_what_the_model_is_for_is_said_once_and_of_a_video_what_is_its_own(
 
 def test_files_are_written_for_each_video(asked: list[dict[str, Any]], tmp_path: Path) -> None:
     out = tmp_path / "new" / "found"
-    result = run("one.mp4", "two.mp4", "--out", str(out))
+    result = run("one.mp4", "two.mp4", "--out", str(out), *HERE)
     assert result.exit_code == 0, result.output
     suffixes = ("json", "csv", "eaf", "vtt", "png", "svg")
     assert {file.name for file in out.iterdir()} == {f"{stem}.{end}" for stem in ("one", "two") for end in suffixes}
@@ -99,7 +105,7 @@ def test_some_formats_alone_are_written_when_asked_for(asked: list[dict[str, Any
 
 
 def test_a_video_that_cannot_be_used_is_named_and_loses_no_other(asked: list[dict[str, Any]], tmp_path: Path) -> None:
-    result = run("one.mp4", "scenery.mp4", "two.mp4", "--out", str(tmp_path), "--format", "json")
+    result = run("one.mp4", "scenery.mp4", "two.mp4", "--out", str(tmp_path), "--format", "json", *HERE)
     assert result.exit_code == 1
     assert {file.name for file in tmp_path.iterdir()} == {"one.json", "two.json"}
     assert "error: scenery.mp4: no face was found in its 600 frames" in result.stderr
@@ -108,15 +114,100 @@ def test_a_video_that_cannot_be_used_is_named_and_loses_no_other(asked: list[dic
 
 
 def test_stopping_loses_nothing_that_is_done(asked: list[dict[str, Any]], tmp_path: Path) -> None:
-    result = run("one.mp4", "stop.mp4", "two.mp4", "--out", str(tmp_path), "--format", "csv")
+    result = run("one.mp4", "stop.mp4", "two.mp4", "--out", str(tmp_path), "--format", "csv", *HERE)
     assert result.exit_code == 130
     assert [file.name for file in tmp_path.iterdir()] == ["one.csv"]
     assert "stopped; 1 of 3 videos are done and written" in result.stderr
     assert len(asked) == 2
 
 
+@pytest.fixture
+def recordings(tmp_path: Path) -> list[str]:
+    """Write files that pass for videos, for what is known of a file is its size and time."""
+    files = [tmp_path / "in" / f"{name}.mp4" for name in ("one", "two", "three")]
+    files[0].parent.mkdir()
+    for file in files:
+        file.write_bytes(b"video")
+    return [str(file) for file in files]
+
+
+def test_a_command_that_was_stopped_goes_on_and_ends_with_the_same_files(
+    asked: list[dict[str, Any]], recordings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert run(*recordings, "--out", str(whole), *HERE).exit_code == 0
+    find = library.spot_video
+
+    def until_the_second(path: Path, model: object, **how: Any) -> Spotting:
+        if path.stem == "two":
+            raise KeyboardInterrupt
+        return find(path, model, **how)
+
+    monkeypatch.setattr(library, "spot_video", until_the_second)
+    assert run(*recordings, "--out", str(out), *HERE).exit_code == 130
+    written = {file: file.stat().st_mtime_ns for file in out.iterdir()}
+    assert {file.stem for file in written} == {"one"}
+    monkeypatch.setattr(library, "spot_video", find)
+    asked.clear()
+    result = run(*recordings, "--out", str(out), *HERE, "--json")
+    assert [call["path"].stem for call in asked] == ["two", "three"]
+    assert {file: file.stat().st_mtime_ns for file in written} == written
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == {
+        file.name: file.read_bytes() for file in whole.iterdir()
+    }
+    videos = json.loads(result.stdout)["videos"]
+    assert [Path(video["video"]).stem for video in videos] == ["one", "two", "three"]
+    assert videos[0].keys() == videos[1].keys()
+    assert [len(video["files"]) for video in videos] == [6, 6, 6]
+    assert "one.mp4: 3 micro-expressions, found before" in result.stderr
+
+
+@pytest.mark.parametrize("change", ["setting", "model", "video", "format", "damage", "file", "version"])
+def test_what_was_found_before_stays_only_while_nothing_differs(
+    change: str, asked: list[dict[str, Any]], recordings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video, out = recordings[0], tmp_path / "out"
+    assert run(video, "--out", str(out), "--format", "json", "--format", "csv").exit_code == 0
+    more = {"setting": ["--set", "threshold=0.7"], "model": ["--no-name"], "format": ["--format", "vtt"]}
+    if change == "video":
+        Path(video).write_bytes(b"another")
+    elif change == "damage":
+        (out / "one.json").write_text("{")
+    elif change == "file":
+        (out / "one.csv").unlink()
+    elif change == "version":
+        text = (out / "one.json").read_text()
+        (out / "one.json").write_text(text.replace(f'"dstan": "{__version__}"', '"dstan": "0.0.0"'))
+    same = ["--out", str(out), "--format", "json", "--format", "csv"]
+    asked.clear()
+    assert run(video, *same, *more.get(change, [])).exit_code == 0
+    assert len(asked) == 1
+    assert run(video, *same, *more.get(change, [])).exit_code == 0
+    assert len(asked) == 1
+
+
+def test_files_are_not_put_beside_a_json_file_that_says_something_else_was_asked(
+    asked: list[dict[str, Any]], recordings: list[str], tmp_path: Path
+) -> None:
+    out = ["--out", str(tmp_path / "out")]
+    assert run(recordings[0], *out).exit_code == 0
+    assert run(recordings[0], *out, "--format", "csv").exit_code == 0
+    result = run(recordings[0], *out, "--format", "csv", "--set", "threshold=0.7")
+    assert result.exit_code == 2
+    assert "one.json" in result.stderr
+    assert "Add --format json" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_any_work(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    result = run("one.mp4", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "nothing can be written there" in result.stderr
+    assert asked == []
+
+
 def test_json_is_one_document_with_videos_files_and_failures(asked: list[dict[str, Any]], tmp_path: Path) -> None:
-    result = run("one.mp4", "scenery.mp4", "--json", "--out", str(tmp_path), "--format", "csv")
+    result = run("one.mp4", "scenery.mp4", "--json", "--out", str(tmp_path), "--format", "csv", *HERE)
     assert result.exit_code == 1
     said = json.loads(result.stdout)
     assert said["failed"] == [

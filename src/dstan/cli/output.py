@@ -148,6 +148,22 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(BLOCKS[round((value - low) / span * (len(BLOCKS) - 1)) if span > 0 else 3] for value in values)
 
 
+_BARS: list[Any] = []
+"""The bars that are on the screen."""
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Take bars off the screen while the block prints; they would be drawn over it."""
+    for bars in _BARS:
+        bars.stop()
+    try:
+        yield
+    finally:
+        for bars in _BARS:
+            bars.start()
+
+
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
     """Give a callback that draws one bar a stage on standard error, where that is a terminal; silent elsewhere."""
@@ -174,7 +190,11 @@ def progress_bars() -> Iterator[Progress]:
                 stages[stage] = bars.add_task(stage, total=total, note="")
             bars.update(stages[stage], completed=done, total=total, note=note[:40])
 
-        yield report
+        _BARS.append(bars)
+        try:
+            yield report
+        finally:
+            _BARS.remove(bars)
 
 
 class WarningLines(logging.Handler):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -89,7 +89,7 @@ class _Document:
     """An EAF document as it grows: time slots and annotations are numbered as they come."""
 
     def __init__(self, out: Path, spotting: Spotting) -> None:
-        self._root = ElementTree.Element("ANNOTATION_DOCUMENT", _about())
+        self._root = ElementTree.Element("ANNOTATION_DOCUMENT", _about(spotting.path))
         header = ElementTree.SubElement(self._root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
         if not spotting.path.is_dir():  # ELAN plays no folders of images
             ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", _media(spotting.path, out))
@@ -155,10 +155,12 @@ class _Document:
         return f"a{self._annotations}"
 
 
-def _about() -> dict[str, str]:
+def _about(video: Path) -> dict[str, str]:
+    """Describe the document, dated as the video is: what says the same is the same file."""
+    changed = video.stat().st_mtime if video.exists() else 0
     return {
         "AUTHOR": f"dstan {__version__}",
-        "DATE": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "DATE": datetime.fromtimestamp(changed, UTC).isoformat(timespec="seconds"),
         "FORMAT": "3.0",
         "VERSION": "3.0",
         "xmlns:xsi": _XSI,

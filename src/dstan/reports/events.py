@@ -53,7 +53,7 @@ def write_csv(out: Path, spotting: Spotting) -> None:
     _atomic.write_text(out, text.getvalue())
 
 
-def write_json(out: Path, spotting: Spotting) -> None:
+def write_json(out: Path, spotting: Spotting, asked: Mapping[str, Any] | None = None) -> None:
     """Write everything that was found, and the signal that it was found in.
 
     Parameters
@@ -62,23 +62,27 @@ def write_json(out: Path, spotting: Spotting) -> None:
         The file.
     spotting
         What was found.
+    asked
+        As in :func:`events_document`.
     """
     signal = {
         "seconds": [round(float(time), 4) for time in spotting.times],
         "motion": [None if math.isnan(value) else round(float(value), 4) for value in spotting.motion],
     }
-    head = json.dumps(events_document(spotting), indent=2, ensure_ascii=False, allow_nan=False)
+    head = json.dumps(events_document(spotting, asked), indent=2, ensure_ascii=False, allow_nan=False)
     body = json.dumps(signal, allow_nan=False)  # on one line: nobody reads thousands of numbers one below the other
     _atomic.write_text(out, f'{head.removesuffix("}").rstrip()},\n  "signal": {body}\n}}\n')
 
 
-def events_document(spotting: Spotting) -> dict[str, Any]:
+def events_document(spotting: Spotting, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return everything that was found but the signal, as JSON can say it.
 
     Parameters
     ----------
     spotting
         What was found.
+    asked
+        What it follows from, as :meth:`~dstan.inference.spotting.many.Request.about` returns it; left out if None.
     """
     return {
         "video": written(spotting.path),
@@ -99,6 +103,7 @@ def events_document(spotting: Spotting) -> dict[str, Any]:
             for one in spotting.stretches
         ],
         "made_by": {"dstan": __version__},
+        **({} if asked is None else {"asked": dict(asked)}),
     }
 
 

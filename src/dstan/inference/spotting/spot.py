@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dstan._engine import single_thread
 from dstan._progress import Progress, silent
 from dstan.errors import FaceError
 from dstan.inference.predict import check_confidence
@@ -83,9 +84,10 @@ def spot_video(
     events = found.events
     warnings = [*_warnings(reading, course, fps)]
     if model is not None:
-        events, unnamed = name_events(
-            events, path, model, fps=reading.fps, min_confidence=min_confidence, progress=progress
-        )
+        with single_thread():  # with more of them a network adds in another order, and the last bits differ
+            events, unnamed = name_events(
+                events, path, model, fps=reading.fps, min_confidence=min_confidence, progress=progress
+            )
         warnings += [*_about(model), *unnamed]
     return Spotting(
         path=path,
