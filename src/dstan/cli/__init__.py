@@ -15,6 +15,7 @@ from dstan._version import __version__
 from dstan.cli import (
     ablation,
     benches,
+    cluster,
     comparison,
     corpus,
     demo,
@@ -103,6 +104,7 @@ for group in (
     export,
     methods,
     benches,
+    cluster,
 ):
     app.add_typer(group.app)
 
