@@ -27,7 +27,7 @@ PARTS = ("stan-a", "stmn-a")
 METHODS = ("dstan", "bi-woof")
 EVALUATE = ("evaluate", *METHODS, *CORPUS, *SMALL, *NETWORK, "--cache", "cache")
 PREPARE = ("prepare", *CORPUS[1:6], "--for", "stmn-a", *SMALL[:4])
-TUNE = ("tune", "bi-woof", *CORPUS, *SMALL[:4], "--cache", "cache")
+TUNE = ("tune", "bi-woof", *CORPUS, *SMALL[:4], "--set", "svm.C=[1]", "--cache", "cache")
 TRIED = ("--parts", "2", "--try", "descriptor.global_weight=true,false")
 WAIT = 120.0
 
