@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan import _atomic
+from dstan._foreign import read_json
 from dstan.clips import Clip, PreparedClip
 from dstan.errors import ClipError, RunError
 from dstan.preprocessing.landmarks import MESH_TO_68, STABLE_POINTS
@@ -57,7 +57,7 @@ class Look:
         (H, W, 3) RGB pictures of one height: the first frame as it was read with its landmarks and the crop's outline,
         the aligned first frame, the aligned apex, and the flow from the first frame to the apex over the crop.
     motion
-        (H, W, 3) RGB: that flow without the face.
+        RGB of twice that height: that flow without the face.
     full
         The length in pixels of the crop that the full colour of ``flow`` stands for.
     """
@@ -109,7 +109,7 @@ def look_at(clip: Clip, recipe: Recipe, cache: Cache, height: int = 168) -> Look
         crop=_grey(aligned.frames[0], height),
         apex=_grey(aligned.frames[apex], height),
         flow=_flow_picture(field, aligned.frames[apex], full, height),
-        motion=motion_picture(field, full, aligned=prepared.done["alignment"] in FITTED, height=height),
+        motion=motion_picture(field, full, aligned=prepared.done["alignment"] in FITTED, height=2 * height),
         full=full,
     )
 
@@ -212,25 +212,7 @@ def save_looks(run: Path, clips: Sequence[Clip], recipe: Recipe, cache: Cache, *
     with_faces
         Whether to keep frames, which show who it is; only the flow otherwise.
     """
-    looks = []
-    for clip in _few(clips):
-        try:
-            looks.append(look_at(clip, recipe, cache))
-        except ClipError:
-            continue
-    parts = FACES if with_faces else MOTION
-    shown = [
-        {
-            "name": look.name,
-            "emotion": look.emotion,
-            "lines": look.lines,
-            "warnings": look.warnings,
-            "full": look.full,
-            "pictures": {part: _address(getattr(look, part)) for part in parts},
-        }
-        for look in looks
-    ]
-    _atomic.write_json(run / FILE, shown)
+    _atomic.write_json(run / FILE, _draw(clips, recipe, cache, with_faces))
 
 
 def save_looks_of_run(run: Path, cache: Cache, *, with_faces: bool) -> None:
@@ -259,27 +241,57 @@ def save_looks_of_run(run: Path, cache: Cache, *, with_faces: bool) -> None:
         raise RunError("it was made of arrays that were handed over: there are no frames to show", where=run)
     recipe = Recipe.from_dict(next(iter(info["methods"].values()))["settings"]["recipe"])
     clips = read_clips(run)
-    save_looks(run, clips, recipe, cache, with_faces=with_faces)
-    if not read_looks(run):
+    shown = _draw(clips, recipe, cache, with_faces)
+    if not shown:
         raise RunError(
             f"the frames of its clips cannot be read now; the first lay in {clips[0].path}",
             where=run,
             hint="Put the corpus back where it was",
         )
+    _atomic.write_json(run / FILE, shown)
 
 
 def read_looks(run: Path) -> list[dict[str, Any]]:
     """Read what :func:`save_looks` kept; nothing where it kept nothing."""
     try:
-        looks: list[dict[str, Any]] = json.loads((run / FILE).read_text(encoding="utf-8"))
+        looks = read_json(run / FILE)
+        for look in looks:
+            text = [look["name"], look["emotion"], *look["lines"], *look["warnings"], *look["pictures"].values()]
+            if not all(isinstance(one, str) for one in text):
+                raise TypeError("what is said of a clip is not text")
     except FileNotFoundError:
         return []
-    return looks
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{FILE} is damaged: {error}", where=run, hint="Remove the file, and draw the report again"
+        ) from error
+    return list(looks)
 
 
 def has_faces(looks: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether pictures that :func:`read_looks` read show people."""
     return any(part in look["pictures"] for look in looks for part in FACES)
+
+
+def _draw(clips: Sequence[Clip], recipe: Recipe, cache: Cache, with_faces: bool) -> list[dict[str, Any]]:
+    looks = []
+    for clip in _few(clips):
+        try:
+            looks.append(look_at(clip, recipe, cache))
+        except ClipError:
+            continue
+    parts = FACES if with_faces else MOTION
+    return [
+        {
+            "name": look.name,
+            "emotion": look.emotion,
+            "lines": look.lines,
+            "warnings": look.warnings,
+            "full": look.full,
+            "pictures": {part: _address(getattr(look, part)) for part in parts},
+        }
+        for look in looks
+    ]
 
 
 def _few(clips: Iterable[Clip]) -> list[Clip]:
