@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan import _atomic
+from dstan._foreign import parse_json
 from dstan.arrays import check_array
 from dstan.errors import CorpusError, FrameError, ShapeError
 
 Key = tuple[str, str, str]
+_ARRAYS = ("appearance", "flow", "strain", "appearance_times", "flow_times", "landmarks")
 
 
 @dataclass(frozen=True)
@@ -276,8 +278,7 @@ class PreparedClip:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that are there, by name, as they are written."""
-        names = ("appearance", "flow", "strain", "appearance_times", "flow_times", "landmarks")
-        return {name: np.ascontiguousarray(value) for name in names if (value := getattr(self, name)) is not None}
+        return {name: np.ascontiguousarray(value) for name in _ARRAYS if (value := getattr(self, name)) is not None}
 
     def save(self, path: Path, *, private: bool = False) -> None:
         """Write one safetensors file atomically; the clip itself is not stored, only its arrays and ``done``.
@@ -313,13 +314,15 @@ class PreparedClip:
         try:
             with safe_open(path, framework="numpy") as file:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                done = json.loads((file.metadata() or {}).get("done", "{}"))
+                done = parse_json((file.metadata() or {}).get("done", "{}"))
             done.pop("corpus", None)  # a cache's entry says it, too; the clip knows better
-        except (SafetensorError, ValueError, AttributeError) as error:
+            if others := sorted(arrays.keys() - set(_ARRAYS)):
+                raise ValueError(f"it holds {others[0]!r}")
+            return cls(clip=clip, done=done, **arrays)
+        except (SafetensorError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
             raise FrameError(
                 f"damaged prepared file: {error}", where=path, hint="Delete it and prepare again"
             ) from error
-        return cls(clip=clip, done=done, **arrays)
 
 
 def _check_strain(strain: NDArray[np.float32], flow: NDArray[np.float32] | None, clip: Clip) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from dstan._foreign import MOST_SETTINGS, read_text
 from dstan._registry import nearest_first
 from dstan.errors import ConfigError, naming
 
@@ -141,10 +142,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         If it is not there or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path, MOST_SETTINGS))
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=path) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ConfigError("not valid TOML: it is nested too deeply", where=path) from error
+    except ValueError as error:
         raise ConfigError(f"not valid TOML: {error}", where=path) from error
 
 
@@ -161,7 +164,7 @@ def parse_assignment(text: str) -> dict[str, Any]:
         raise ConfigError(f"{text!r} is not NAME=VALUE", hint="For example --set training.epochs=2")
     try:
         parsed: Any = tomllib.loads(f"value = {value.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         parsed = value.strip()
     return nested(name.strip(), parsed)
 

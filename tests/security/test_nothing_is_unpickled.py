@@ -24,7 +24,8 @@ SOURCES = sorted(Path(dstan.__file__).parent.rglob("*.py"))
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
 CALLS = {
     ("torch", "load"), ("np", "load"), ("numpy", "load"), ("pd", "read_pickle"), ("pandas", "read_pickle"),
-    ("jit", "load"), ("hub", "load"), ("yaml", "load"), ("yaml", "full_load"), ("yaml", "unsafe_load"), ("builtins", "eval"), ("builtins", "exec"),
+    ("jit", "load"), ("hub", "load"), ("yaml", "load"), ("yaml", "full_load"), ("yaml", "unsafe_load"),
+    ("builtins", "eval"), ("builtins", "exec"),
 }  # fmt: skip
 KNOWN = {
     ("networks/vgg.py", "pickle"),  # names its error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan import _atomic
+from dstan._foreign import is_plain_name, read_json, read_text
 from dstan.clips import Skipped
 from dstan.errors import RunError
 from dstan.evaluation.calibration import Calibration, calibration
@@ -221,16 +222,33 @@ def read_info(path: Path) -> dict[str, Any]:
         If it is not there or cannot be read.
     """
     try:
-        info = json.loads((path / RUN).read_text(encoding="utf-8"))
+        info = read_json(path / RUN)
     except OSError as error:
         raise RunError(
             f"there is no {RUN}, so this is not a run", where=path, hint="Make one: dstan evaluate --out"
         ) from error
     except ValueError as error:
         raise RunError(f"{RUN} is damaged: {error}", where=path, hint="Evaluate into another folder") from error
+    if why := _fault(info):
+        raise RunError(f"{RUN} is damaged: {why}", where=path, hint="Evaluate into another folder")
+    return dict(info)
+
+
+def _fault(info: object) -> str:
+    """Say what is wrong with what ``run.json`` holds; methods are folders of the run and lead nowhere else."""
     if not isinstance(info, dict):
-        raise RunError(f"{RUN} is damaged: it holds no table", where=path, hint="Evaluate into another folder")
-    return info
+        return "it holds no table"
+    for kind in ("methods", "components"):
+        tables = info.get(kind, {})
+        if not isinstance(tables, dict) or not all(isinstance(about, dict) for about in tables.values()):
+            return f"{kind} is no table of methods"
+        for name in tables:
+            if not is_plain_name(name):
+                return f"{name!r} is not the name of a method"
+    classes = info.get("classes", [])
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        return "classes is no list of words"
+    return ""
 
 
 def _load_result(run: Path, method: str, classes: Sequence[str]) -> Result:
@@ -239,7 +257,9 @@ def _load_result(run: Path, method: str, classes: Sequence[str]) -> Result:
     predictions["seed"] = predictions["seed"].astype(int)
     for name in classes:
         predictions[f"p_{name}"] = predictions[f"p_{name}"].astype(float)
-    documents = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob(f"folds/*/{DOCUMENT}"))]
+    documents = [read_json(file) for file in sorted(folder.glob(f"folds/*/{DOCUMENT}"))]
+    if not all(isinstance(document, dict) for document in documents):
+        raise TypeError(f"a {DOCUMENT} holds no table")
     return Result(method, tuple(classes), predictions, tuple(documents), folder)
 
 
@@ -247,4 +267,4 @@ def _read_csv(path: Path) -> pd.DataFrame:
     """Read a table of words: a subject called NA or 01 stays what it is."""
     import pandas as pd
 
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    return pd.read_csv(io.StringIO(read_text(path)), dtype=str, keep_default_na=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from dstan._foreign import read_json
 from dstan.clips import ClipSet, Key
 from dstan.errors import RunError
 from dstan.evaluation.continuing import TUNED, differences
@@ -190,9 +190,9 @@ def _check_folds(run: Path, info: Mapping[str, Any], result: Result) -> None:
 def _clips(run: Path) -> dict[Key, dict[str, Any]]:
     """Return what is known of each clip that a run evaluated or learned from."""
     try:
-        listed = json.loads((run / INPUTS).read_text(encoding="utf-8"))["clips"]
+        listed = read_json(run / INPUTS)["clips"]
         return {(one["corpus"], one["subject"], one["clip_id"]): _known(one) for one in listed}
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise RunError(
             f"{INPUTS}, which lists its clips, cannot be read: {error}", where=run, hint="Evaluate into another folder"
         ) from error

@@ -368,8 +368,11 @@ class Recognizer(ABC):
             If they are of another recogniser.
         """
         self._forget()
-        self._restore(arrays, document, tuple(document["classes"]))
-        self.classes_ = tuple(document["classes"])
+        classes = tuple(document["classes"])
+        if not classes or not all(isinstance(name, str) for name in classes) or len(set(classes)) < len(classes):
+            raise ValueError(f"its classes are {document['classes']!r:.80}, and not different words")
+        self._restore(arrays, document, classes)
+        self.classes_ = classes
         self.history_, self.trained_ = dict(document["history"]), dict(document["trained"])
         self.dynamics_, self.choice_ = dict(document.get("dynamics", {})), dict(document.get("choice", {}))
         return self

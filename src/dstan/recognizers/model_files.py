@@ -6,7 +6,6 @@ Nothing that is loaded is executed. The JSON holds the digest of the arrays, so 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from dstan import _atomic
+from dstan._foreign import read_json
 from dstan._version import __version__
 from dstan.errors import DstanError, ModelError, UnknownNameError
 from dstan.recognizers.contract import Recognizer
@@ -90,7 +90,7 @@ def load_model(folder: Path, make: Callable[[str, dict[str, Any]], Recognizer]) 
         return recognizer.restore(read_arrays(folder), document["state"])
     except UnknownNameError as error:
         raise ModelError(error.what, where=folder, hint=error.hint) from error
-    except (DstanError, LookupError, TypeError, ValueError) as error:
+    except (DstanError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ModelError(
             f"cannot rebuild the model: {error}", where=folder, hint="Train again with this version: dstan train"
         ) from error
@@ -114,7 +114,7 @@ def read_arrays(folder: Path) -> dict[str, NDArray[Any]]:
 
     try:
         return dict(load_file(folder / ARRAYS))
-    except SafetensorError as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{ARRAYS} is damaged: {error}", where=folder, hint="Train again: dstan train") from error
 
 
@@ -167,10 +167,10 @@ def _read_document(folder: Path) -> dict[str, Any]:
                 hint="Give a model's folder, or make one: dstan train --out MODEL, or dstan pretrain --out WEIGHTS",
             )
     try:
-        document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+        document = read_json(folder / DOCUMENT)
         version = document["format"]
         missing = {"method", "settings", "digests", "state"} - document.keys()
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"{DOCUMENT} is damaged: {error}", where=folder, hint="Train again: dstan train") from error
     if version != FORMAT:
         raise ModelError(
@@ -178,12 +178,16 @@ def _read_document(folder: Path) -> dict[str, Any]:
             where=folder,
             hint="Use the dstan that wrote it, or train again: dstan train",
         )
-    if missing or ARRAYS not in document["digests"]:
-        raise ModelError(f"{DOCUMENT} lacks {', '.join(sorted(missing)) or 'a digest'}", where=folder)
-    if not isinstance(document["method"], str):
-        raise ModelError(f"{DOCUMENT} is damaged: its method is {document['method']!r}", where=folder)
+    if missing:
+        raise ModelError(f"{DOCUMENT} lacks {', '.join(sorted(missing))}", where=folder)
+    for name, kind in (("method", str), ("settings", dict), ("digests", dict), ("state", dict)):
+        if not isinstance(document[name], kind):
+            raise ModelError(f"{DOCUMENT} is damaged: its {name} is {document[name]!r:.80}", where=folder)
+    if ARRAYS not in document["digests"]:
+        raise ModelError(f"{DOCUMENT} lacks a digest", where=folder)
     return dict(document)
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

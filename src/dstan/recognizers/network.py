@@ -403,19 +403,25 @@ class NetworkRecognizer(Recognizer):
         self.shape = (t, c, h, w)
         self.learned = below(arrays, "learned")
         self.svm.arrays = below(arrays, "svm")
-        members = [self._drawn(len(classes), self.shape, 0) for _ in range(self.settings.recognition.members)]
-        network = Ensemble(members) if len(members) > 1 else members[0]
         given = {name: value for name, value in arrays.items() if not name.startswith(("learned.", "svm."))}
-        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        with torch.device("meta"):  # a file may ask for a network that no memory holds
+            expected = {name: tuple(value.shape) for name, value in self._unlearned(classes).state_dict().items()}
         found = {name: tuple(value.shape) for name, value in given.items()}
         if expected != found:
             different = sorted(name for name in expected | found if expected.get(name) != found.get(name))
             raise ValueError(f"the arrays do not fit the network: {', '.join(different[:3])}")
+        network = self._unlearned(classes)
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in given.items()})
         self.network = network.in_fast_layout().eval()
         self.present = tuple(document["present"])
         if not set(self.present) <= set(range(len(classes))):
             raise ValueError(f"the classes present are {self.present}, but there are only {len(classes)}")
+
+    def _unlearned(self, classes: tuple[str, ...]) -> Network:
+        """Return the network whose weights are taken over."""
+        assert self.shape is not None
+        members = [self._drawn(len(classes), self.shape, 0) for _ in range(self.settings.recognition.members)]
+        return Ensemble(members) if len(members) > 1 else members[0]
 
     def _known(self, clip: PreparedClip) -> Float32[Tensor, "t c h w"]:
         """Return what the network sees, after a look at whether it is of the shape that was learned."""

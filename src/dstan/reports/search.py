@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan._foreign import read_json
 from dstan.errors import RunError
 from dstan.reports.dynamics import joined
 
@@ -96,7 +96,7 @@ def read_search(folder: Path) -> Search | None:
     if not path.is_file():
         return None
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         choices = sorted(document["choices"], key=lambda one: (str(one["fold"]), int(one["seed"])))
         candidates = tuple(document["candidates"])
         scores = [[np.nan if value is None else float(value) for value in one["scores"]] for one in choices]
@@ -109,7 +109,7 @@ def read_search(folder: Path) -> Search | None:
             scores=np.array(scores, dtype=np.float64).reshape(len(choices), len(candidates)),
             chosen=np.array([one["chosen"] for one in choices], dtype=np.int64),
         )
-    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise RunError(
             f"{FILE} is damaged: {type(error).__name__}: {error}", where=path, hint="Run dstan tune again"
         ) from error

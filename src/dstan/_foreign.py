@@ -1,0 +1,78 @@
+"""Reading what somebody else may have written: how large a text may be, how deep JSON, and what a name may hold.
+
+Everything here raises ValueError or OSError; who calls it says of which file, and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+MEGABYTE = 2**20
+MOST_TEXT = 1024 * MEGABYTE
+"""Bytes of a table of predictions or of a JSON document: those of a million clips take a third."""
+MOST_SETTINGS = 4 * MEGABYTE
+"""Bytes of a TOML file."""
+_NAME = re.compile(r"[^\x00-\x1f/\\:]+")
+
+
+def read_text(path: Path, most: int = MOST_TEXT, encoding: str = "utf-8") -> str:
+    """Read a text file that is not too large.
+
+    Parameters
+    ----------
+    path
+        The file.
+    most
+        Bytes at most.
+    encoding
+        Its encoding.
+
+    Raises
+    ------
+    ValueError
+        If it is larger, or is not text.
+    OSError
+        If it cannot be read, or is no file.
+    """
+    size = path.stat().st_size
+    if size > most:
+        raise ValueError(f"it has {size / MEGABYTE:,.0f} MB, and at most {most / MEGABYTE:,.0f} MB are read")
+    return path.read_text(encoding=encoding)
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON that is not nested too deeply.
+
+    Parameters
+    ----------
+    text
+        The document.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, or nested more deeply than Python follows.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def read_json(path: Path, most: int = MOST_TEXT) -> Any:
+    """Read a JSON file; raises as :func:`read_text` and :func:`parse_json`."""
+    return parse_json(read_text(path, most))
+
+
+def is_plain_name(name: object) -> bool:
+    """Tell whether something is a name that leads nowhere else when a file or a folder is called so.
+
+    Parameters
+    ----------
+    name
+        Text without separators, also those of Windows, drives and control characters; not ``.`` or ``..``.
+    """
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and name not in (".", "..")
