@@ -55,7 +55,7 @@ def _dask_jobqueue() -> Any:
 
 def _job_options(settings: SlurmSettings, folder: Path) -> dict[str, Any]:
     """Return the arguments of dask-jobqueue that make a job; one process has one thread."""
-    directives = [f"--output={folder / LOGS}/%x-%j.log", *settings.directives]
+    directives = [f'--output="{folder / LOGS}/%x-%j.log"', *settings.directives]
     if settings.gpu:
         directives.insert(0, f"--gres={settings.gpu}")
     share = settings.gpu_memory_of_a_process
