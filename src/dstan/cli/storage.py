@@ -178,7 +178,7 @@ def _clear(
     killed = left()
     if (found or killed) and not yes:
         asked = f"Remove {_amount(found)} in {root}" + (f", and {len(killed)} left by killed commands" * bool(killed))
-        if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if as_json or not is_terminal():
             raise ConfigError(f"{asked}: nobody is here to be asked", hint="Type --yes to remove it")
         if not typer.confirm(f"{asked}?", err=True):
             output.say("Nothing was removed.")
@@ -189,6 +189,11 @@ def _clear(
         output.document({"folder": root, "removed": entries, "bytes": size})
         return
     output.say(f"Removed {entries} files, {size / 1e6:,.1f} MB, from {root}")
+
+
+def is_terminal() -> bool:
+    """Tell whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _plain(stage: str, corpus: str, size: str, own: Sequence[Entry]) -> dict[str, Any]:
