@@ -127,6 +127,8 @@ def test_the_paper_track_takes_the_place_of_names_and_leaves_others(evaluate: Ru
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["lbp-top", "--track", "common"], "Write --method-track common"),
+        (["lbp-top", "--track", "wandb"], "runs cannot be logged to 'wandb'"),
         (["lbp-top", "--method-track", "papers"], "no track is called 'papers'"),
         (["dstan", "majority", "--method-track", "paper"], "dstan and majority have no paper track"),
         (["dstn", "--method-track", "both"], "no method is called 'dstn'"),

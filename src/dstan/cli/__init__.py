@@ -30,6 +30,7 @@ from dstan.cli import (
     reproduction,
     spotting,
     storage,
+    tracking,
     tuning,
     web,
 )
@@ -96,6 +97,7 @@ for group in (
     tuning,
     ablation,
     reproduction,
+    tracking,
     prediction,
     spotting,
     web,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dstan.cli import options, output, storage
+from dstan.cli import options, output, storage, tracking
 
 if TYPE_CHECKING:
     from dstan.clips import ClipSet
@@ -59,6 +59,7 @@ def ablate(
     workers: options.Workers = None,
     cluster: options.Cluster = None,
     device: options.Device = "auto",
+    track: options.Track = None,
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
@@ -82,6 +83,7 @@ def ablate(
     names = [name.strip() for name in only.split(",") if name.strip()]
     plan(settings, names, motion_only=motion_only)  # what is wrong with the question is said before the corpus is read
     where = options.device(device)
+    tracker = tracking.begin(track)
     every = options.load(corpora, roots, task, coding, frames, corrections)
     clips = _first_people(every, subjects)
     asked = [("protocol", protocol), ("seeds", seeds), ("task", task), ("only", only), ("subjects", subjects)]
@@ -107,6 +109,7 @@ def ablate(
             strict=strict,
         )
     findings = find(ablation)
+    tracking.finish(tracker, out)
     if as_json:
         rows = [one.to_dict() for one in findings.comparisons]
         about = {"synthetic": ablation.info["synthetic"], "words": sentences(findings, ablation.missing)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dstan.cli import options, output, storage
+from dstan.cli import options, output, storage, tracking
 from dstan.cli.preparation import show_skipped
 from dstan.errors import ConfigError, RunError
 
@@ -72,6 +72,7 @@ def evaluate(
         ),
     ] = None,
     with_faces: options.WithFaces = False,
+    track: options.Track = None,
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
@@ -107,6 +108,7 @@ def evaluate(
     )
     protocol = protocol if zero_shot is None else _protocol_of_zero_shot(protocol)
     where = options.device(device)
+    tracker = tracking.begin(track)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     folder = out or Path("runs") / "+".join(dict.fromkeys(clip.corpus for clip in clips))
     with storage.kept(cache, cluster) as store:
@@ -128,6 +130,7 @@ def evaluate(
             )
         run = load_run(folder)
         save_looks(folder, clips, made[0].recipe, store, with_faces=with_faces)
+    tracking.finish(tracker, folder, with_faces=with_faces)
     if as_json:
         found = _standings(made, protocol)
         scores = {one.method: {**one.to_dict(), **results[one.method].to_dict()} for one in found}

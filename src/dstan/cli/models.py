@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dstan._progress import Progress, silent
-from dstan.cli import options, output, storage
+from dstan.cli import options, output, storage, tracking
 from dstan.cli.preparation import show_skipped
 from dstan.errors import CorpusError, ModelError
 
@@ -51,6 +51,7 @@ def train(
     workers: options.Workers = None,
     cluster: options.Cluster = None,
     device: options.Device = "auto",
+    track: options.Track = None,
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
@@ -74,6 +75,7 @@ def train(
     recognizer.given()  # a file that is missing is said before hours of preparation
     check_target(out)
     where = options.device(device)
+    tracker = tracking.begin(track)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     check_unseen(recognizer.begun_from(), {clip.corpus for clip in clips}, "the weights that it begins from")
     scored = find_scores(scores, recognizer, clips) if scores else None
@@ -86,6 +88,7 @@ def train(
         card = train_model(
             recognizer, clips, store, out, seed=seed, device=where, progress=progress, task=task, about=about
         )
+    tracking.finish(tracker, out)
     content = {
         "model": out,
         "card": card,

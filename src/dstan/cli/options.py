@@ -103,6 +103,15 @@ MethodTrack = Annotated[
         help="The compared methods on equal terms, with the input and parameters published for each, or both.",
     ),
 ]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        "--track",
+        metavar="mlflow",
+        help="Log what was found to MLflow: a file in this folder, or the server that MLFLOW_TRACKING_URI names.",
+        show_default=False,
+    ),
+]
 Init = Annotated[
     Path | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dstan.cli import options, output
+from dstan.cli import options, output, tracking
 from dstan.cli.models import check_target, warn_of_restarts
 from dstan.errors import ConfigError
 
@@ -34,6 +34,7 @@ def pretrain(
     config: options.Config = None,
     assignments: Set = None,
     device: options.Device = "auto",
+    track: options.Track = None,
     as_json: options.Json = False,
 ) -> None:
     """Teach a method facial motion that is drawn from action units: no corpus, no licence, no picture of anyone.
@@ -59,6 +60,7 @@ def pretrain(
     recognizer, settings = pupil(method, options.settings(config, assignments))
     check_target(out)
     where, chosen = options.device(device), find_task(task)
+    tracker = tracking.begin(track)
     epochs = settings.epochs * len(recognizer.components() or (recognizer,))
     counter = itertools.count(1)
     with output.progress_bars() as progress:
@@ -75,6 +77,7 @@ def pretrain(
     warn_of_restarts(taught)
     save_model(taught, out)
     card = write_card(taught, out)
+    tracking.finish(tracker, out)
     if as_json:
         output.document({"weights": out, "method": method, "trained": taught.trained_, "card": card})
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dstan.cli import options, output, storage
+from dstan.cli import options, output, storage, tracking
 from dstan.errors import ConfigError, CorpusNotFoundError, RunError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def reproduce(
     workers: options.Workers = None,
     cluster: options.Cluster = None,
     device: options.Device = "auto",
+    track: options.Track = None,
     as_json: options.Json = False,
 ) -> None:
     """Print the paper's tables and figures with ours beside them, from one run a corpus that all of them share.
@@ -85,6 +86,7 @@ def reproduce(
     needed = {corpus: methods_for(wanted, corpus, method_track) for corpus in TASKS}
     overrides = options.settings(config, assignments)
     where = options.device(device)
+    tracker = tracking.begin(track)
     loaded = _load([corpus for corpus, methods in needed.items() if methods], roots, codings, out)
     with storage.kept(cache, cluster) as store, output.progress_bars() as progress:
         for corpus, clips in loaded.items():
@@ -109,6 +111,7 @@ def reproduce(
     if not sheets:
         raise RunError("nothing that was asked for can be shown", where=out, hint="Name a corpus: --root casme2=DIR")
     files, index = write_all(sheets, out)
+    tracking.finish(tracker, out)
     if as_json:
         found = [_plain(*pair) for pair in zip(sheets, files, strict=True)]
         output.document({"out": out, "index": index, "sheets": found})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dstan.cli import options, output, storage
+from dstan.cli import options, output, storage, tracking
 from dstan.cli.evaluation import PANEL, show_results
 from dstan.cli.preparation import show_skipped
 from dstan.config import below, parse_assignment
@@ -52,6 +52,7 @@ def tune(
     cluster: options.Cluster = None,
     device: options.Device = "auto",
     with_faces: options.WithFaces = False,
+    track: options.Track = None,
     strict: options.Strict = False,
     as_json: options.Json = False,
 ) -> None:
@@ -74,6 +75,7 @@ def tune(
     grid = values_to_try(tries)
     candidates = make_candidates(base, grid)
     where = options.device(device)
+    tracker = tracking.begin(track)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     folder = out or Path("runs") / "-".join(["+".join(dict.fromkeys(clip.corpus for clip in clips)), method, "tuned"])
     with storage.kept(cache, cluster) as store:
@@ -97,6 +99,7 @@ def tune(
         skipped = load_run(folder).skipped
         save_looks(folder, clips, candidates[0].recognizer.recipe, store, with_faces=with_faces)
     results = {method: tuned.result}
+    tracking.finish(tracker, folder, with_faces=with_faces)
     if as_json:
         scores = {name: {**Standing.of(base).to_dict(), **result.to_dict()} for name, result in results.items()}
         output.document({"run": folder, "results": scores, "search": tuned.search.to_dict(), "skipped": skipped})

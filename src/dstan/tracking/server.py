@@ -173,7 +173,8 @@ class Server:
         secret = urlsplit(self.address).netloc.rpartition("@")[0]
         text = text.replace(self.address, self.shown)
         text = text.replace(f"{secret}@", "") if secret else text
-        line = " ".join(text.split())
+        cause = re.search(r"\[Errno -?\d+\] [\w ]+|timed out", text)  # the rest is three libraries deep
+        line = cause[0] if cause else " ".join(text.split())
         return line if len(line) <= 300 else f"{line[:300]}…"
 
 
