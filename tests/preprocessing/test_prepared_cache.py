@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from dstan.clips import Clip, ClipSet
-from dstan.errors import FrameError, MissingDependencyError
+from dstan.errors import FrameError, MissingDependencyError, RunError, StorageError
+from dstan.evaluation.inputs import Inputs, load_inputs
 from dstan.preprocessing import cache as cache_module
 from dstan.preprocessing import pipeline
 from dstan.preprocessing._opencv import to_half
 from dstan.preprocessing.cache import Cache, Freed, load_prepared, prepare_clips
+from dstan.preprocessing.kept import clear
 from dstan.preprocessing.pipeline import prepare_clip
 from dstan.preprocessing.recipe import Recipe
 from dstan.video import list_images
@@ -113,6 +115,87 @@ def test_the_folder_is_private_and_its_default_follows_xdg(clips, tmp_path, monk
     prepare_clip(clips[0], RECIPE, cache)
     assert cache.root == tmp_path / "xdg" / "dstan"
     assert stat.S_IMODE(cache.root.stat().st_mode) == 0o700
+
+
+def modes(root):
+    """Return the modes of a folder and of all that is below, folders and files apart."""
+    found = [(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in (root, *root.rglob("*"))]
+    return {mode for folder, mode in found if folder}, {mode for folder, mode in found if not folder}
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o002, 0o022])
+def test_only_its_owner_can_read_a_cache_whatever_the_umask(clips, cache, mask):
+    before = os.umask(mask)
+    try:
+        prepare_clips(clips, RECIPE, cache, workers=0)
+    finally:
+        os.umask(before)
+    assert modes(cache.root) == ({0o700}, {0o600})
+
+
+@pytest.mark.parametrize(
+    ("root", "folders", "files"),
+    [
+        (0o755, 0o700, 0o600),
+        (0o775, 0o700, 0o600),
+        (0o777, 0o700, 0o600),
+        (0o700, 0o700, 0o600),
+        (0o750, 0o750, 0o640),
+        (0o2770, 0o2770, 0o660),
+    ],
+)
+def test_a_group_takes_part_where_the_folder_was_opened_to_it_alone(clips, cache, root, folders, files):
+    cache.root.mkdir()
+    cache.root.chmod(root)
+    prepare_clip(clips[0], RECIPE, cache)
+    found, held = modes(cache.root)
+    assert found == {root, folders}
+    assert held == {files}
+
+
+def test_folders_that_an_earlier_version_left_open_are_closed_where_something_is_written(clips, cache):
+    prepare_clip(clips[0], RECIPE, cache)
+    for path in (cache.root, *cache.root.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    entry = cache.path(clips[0], RECIPE)
+    entry.unlink()
+    prepare_clip(clips[0], RECIPE, cache)
+    assert stat.S_IMODE(entry.stat().st_mode) == 0o600
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in entry.parents[:3]} == {0o700}
+    assert stat.S_IMODE(cache.root.stat().st_mode) == 0o755  # it may be anything of the user's
+    assert stat.S_IMODE(cache.aligned_path(clips[0], RECIPE).stat().st_mode) == 0o644
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_that_says_what_to_do(clips, cache):
+    cache.root.write_text("a file")
+    with pytest.raises(StorageError, match=r"a file lies where its folder should be\. Choose a folder"):
+        prepare_clips(clips, RECIPE, cache, workers=0)
+
+
+def test_clearing_while_others_write_harms_nobody(tmp_path):
+    names = [f"clip{k}" for k in range(12)]
+    clips = [make_clip(tmp_path, name) for name in names]
+    command = [sys.executable, "-c", TWO_AT_ONCE, str(tmp_path), *names]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    removed = 0
+    while any(process.poll() is None for process in both):
+        removed += clear(tmp_path / "cache").entries
+    answers = [process.communicate(timeout=120) for process in both]
+    assert [out.strip() for out, _ in answers] == ["12", "12"], answers
+    assert removed
+    cache = Cache(tmp_path / "cache")
+    assert all(same(prepare_clip(clip, RECIPE, cache), prepare_clip(clip, RECIPE)) for clip in clips)
+
+
+def test_an_entry_that_is_cleared_away_under_an_evaluation_is_named(clips, cache, tmp_path):
+    prepare_clips(clips, RECIPE, cache, workers=0)
+    ready = Inputs(clips, {RECIPE.digest(): tuple(cache.path(clip, RECIPE) for clip in clips)}, "digest")
+    ready.write(tmp_path / "inputs.json")
+    loaded = load_inputs(tmp_path / "inputs.json", ready.digest, ready.key(RECIPE))
+    assert loaded[0].appearance is not None
+    clear(cache.root)
+    with pytest.raises(RunError, match=r"corpus/sub01/b: .*the cache was cleared meanwhile\. The same command"):
+        loaded[1]
 
 
 def test_a_set_is_prepared_and_what_fails_is_counted(clips, cache):

@@ -341,6 +341,9 @@ def remove(entries: Iterable[Path]) -> Freed:
 
 def _narrow(folder: Path, mode: int) -> None:
     """Take away what an earlier version or another program has opened, where the folder is ours."""
-    status = folder.stat()
-    if status.st_mode & 0o077 & ~mode and status.st_uid == getattr(os, "geteuid", int)():
-        folder.chmod(status.st_mode & 0o7700 | (mode & 0o077))
+    try:
+        status = folder.stat()
+        if status.st_mode & 0o077 & ~mode and status.st_uid == getattr(os, "geteuid", int)():
+            folder.chmod(status.st_mode & 0o7700 | (mode & 0o077))
+    except FileNotFoundError:  # the cache is being cleared
+        return
