@@ -34,6 +34,9 @@ app.add_typer(
 @group.command()
 def keys(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder, for you alone.")],
+    at: Annotated[
+        Path | None, typer.Option("--at", metavar="PATH", help="Where it will lie on the hosts, if elsewhere.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Make the keys that scheduler, workers and clients on several hosts need to talk to each other by TLS.
@@ -44,13 +47,14 @@ def keys(
     """
     from dstan.cluster import make_keys
 
-    made = make_keys(folder)
+    made = make_keys(folder, at)
     if as_json:
         output.document({"folder": made.folder, "until": made.until.isoformat()})
         return
-    where = f"DASK_CONFIG={shlex.quote(str(made.folder))}"
+    there = at or made.folder
+    where = f"DASK_CONFIG={shlex.quote(str(there))}"
     output.say(f"Keys until {made.until:%Y-%m-%d}: {made.folder}", "bold")
-    output.say("Copy the folder to the same path on every host, for you alone. Then on one host:")
+    output.say(f"It must lie at {there} on every host, for you alone. Then on one host:")
     output.say(f"  {where} dask scheduler --dashboard-address 127.0.0.1:8787")
     output.say("on each host that is to work, with as many processes as it has cores:")
     output.say(f"  {where} dask worker tls://HOST:8786 --nthreads 1 --nworkers 8 --dashboard-address 127.0.0.1:0")

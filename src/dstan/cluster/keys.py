@@ -41,7 +41,7 @@ class Keys:
     until: datetime
 
 
-def make_keys(folder: Path) -> Keys:
+def make_keys(folder: Path, at: Path | None = None) -> Keys:
     """Make a certificate, its key and the configuration that points to them, valid for a year.
 
     The certificate is its own authority: nothing else is trusted, and no other is signed with it.
@@ -50,19 +50,23 @@ def make_keys(folder: Path) -> Keys:
     ----------
     folder
         Is made; it may be there if it is empty.
+    at
+        Where the folder will lie on the hosts, if elsewhere; an absolute path.
 
     Raises
     ------
     ConfigError
-        If there is something in the folder already: keys are never overwritten.
+        If there is something in the folder already, for keys are never overwritten; or ``at`` is not absolute.
     MissingDependencyError
         If ``cryptography`` is not installed.
     """
     folder = folder.absolute()
+    if at is not None and not at.is_absolute():
+        raise ConfigError(f"{at} is not an absolute path", hint="Say where the folder lies on every host, from / on")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # 0700
     try:
-        for name, text in _contents(folder).items():
+        for name, text in _contents(at or folder).items():
             path = temporary / name
             path.touch(mode=0o600)
             path.write_text(text, encoding="utf-8")
@@ -82,7 +86,7 @@ def _take_the_place(temporary: Path, folder: Path) -> None:
         raise ConfigError("there is something already", where=folder, hint=hint) from error
 
 
-def _contents(folder: Path) -> dict[str, str]:
+def _contents(at: Path) -> dict[str, str]:
     import yaml
     from distributed.security import Security
 
@@ -90,11 +94,11 @@ def _contents(folder: Path) -> dict[str, str]:
         made = Security.temporary()
     except ImportError as error:
         raise MissingDependencyError("keys need cryptography", hint="pip install 'dstan[cluster]'") from error
-    settings = yaml.safe_dump(dask_settings(folder), sort_keys=False)
+    settings = yaml.safe_dump(dask_settings(at), sort_keys=False)
     return {
         CERTIFICATE: made.tls_ca_file,
         KEY: made.tls_client_key,
-        CONFIGURATION: _WORDS.format(folder=folder) + settings,
+        CONFIGURATION: _WORDS.format(folder=at) + settings,
     }
 
 
