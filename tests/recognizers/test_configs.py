@@ -14,7 +14,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_there_are_settings_files() -> None:
-    assert sorted(path.name for path in CONFIGS.glob("*.toml")) == ["quick.toml", "synthetic-model.toml"]
+    assert sorted(path.name for path in CONFIGS.glob("*.toml")) == ["quick.toml", "slurm.toml", "synthetic-model.toml"]
 
 
 def test_every_method_takes_of_the_quick_ones_what_it_has() -> None:
