@@ -153,6 +153,35 @@ def test_faces_that_cannot_be_found_any_more_are_named(data: Path, tmp_path: Pat
     assert "cannot be read" in _report(run, "--with-faces").stderr
 
 
+def test_a_model_that_holds_a_mean_picture_of_people_is_kept_with_faces_only(tmp_path: Path) -> None:
+    texture = np.random.default_rng(1).uniform(0, 255, (SIDE, SIDE)).astype(np.float32)
+    clips = [
+        PreparedClip.from_arrays(
+            appearance=np.clip(texture + number + np.zeros((3, 1, 1), np.float32), 0, 255),
+            label="ab"[number % 2],
+            subject=f"s{number // 2}",
+            clip_id=str(number),
+        )
+        for number in range(6)
+    ]
+    face = [Image.fromarray(texture)]
+    method = recognizer(
+        "cnn-lstm",
+        {
+            "training": {"epochs": 1},
+            "first": {"epochs": 1},
+            "network": {"channels": [2, 2, 4], "width": 8, "lstm_width": 4},
+        },
+    )
+    evaluate(method, clips, out=tmp_path / "run", workers=0)
+    assert shown(tmp_path / "run", face) == set()
+    assert not list((tmp_path / "run").rglob("*.safetensors"))
+    again = evaluate(method, clips, out=tmp_path / "run", workers=0)  # goes on without its models
+    evaluate(method, clips, out=tmp_path / "asked", workers=0, with_faces=True)
+    assert len(shown(tmp_path / "asked", face)) == 3
+    assert again.predictions.equals(evaluate(method, clips, out=tmp_path / "asked", workers=0).predictions)
+
+
 def test_a_run_of_arrays_keeps_no_copy_of_them_whether_it_ends_well_or_not(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     arrays = [rng.uniform(0, 255, (2, SIDE, SIDE)).astype(np.float32) for _ in range(6)]

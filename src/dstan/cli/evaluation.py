@@ -127,6 +127,7 @@ def evaluate(
                 device=where,
                 strict=strict,
                 train_subjects=train_subjects,
+                with_faces=with_faces,
             )
         run = load_run(folder)
         save_looks(folder, clips, made[0].recipe, store, with_faces=with_faces)

@@ -95,6 +95,7 @@ def tune(
                 progress=progress,
                 device=where,
                 strict=strict,
+                with_faces=with_faces,
             )
         skipped = load_run(folder).skipped
         save_looks(folder, clips, candidates[0].recognizer.recipe, store, with_faces=with_faces)

@@ -54,6 +54,8 @@ class FoldTask:
         The folder below which each component's folds are; the run's where not given.
     keeps_model
         Whether the fitted model is written, too.
+    with_faces
+        Whether that holds also for a model in which people can be seen.
     about
         A few words that tell it from others of the same method, fold and seed.
     model
@@ -69,6 +71,7 @@ class FoldTask:
     inputs: tuple[Path, str, str]
     parts: tuple[Path, ...] = ()
     keeps_model: bool = True
+    with_faces: bool = False
     about: str = ""
     model: str = ""
 
@@ -88,7 +91,7 @@ class FoldTask:
         made_of = () if self.model else self.recognizer.components()
         places = self.parts or (self.run,) * len(made_of)
         return tuple(
-            replace(self, recognizer=part, run=place, parts=(), keeps_model=True)
+            replace(self, recognizer=part, run=place, parts=(), keeps_model=True, with_faces=True)
             for part, place in zip(made_of, places, strict=True)
         )
 
@@ -146,7 +149,7 @@ def run_fold(task: FoldTask) -> dict[str, dict[str, Any]]:
     details = recognizer.predict_details([without_label(clip) for clip in test])
     predicted = time.perf_counter() - begun
     predictions = _table(task, test, details)
-    if task.keeps_model:
+    if task.keeps_model and (task.with_faces or not recognizer.remembers_faces):
         save_model(recognizer, task.folder)
     _atomic.write_text(task.folder / PREDICTIONS, predictions)
     seconds = {"fit": round(fitted, 3), "predict": round(predicted, 3)}

@@ -58,6 +58,8 @@ class Plan:
         Where to train.
     train_subjects
         How many people of each training part are learned from; None for all.
+    with_faces
+        Whether the run's folder may hold what shows people.
     """
 
     run: Path
@@ -68,6 +70,7 @@ class Plan:
     seeds: int
     device: str
     train_subjects: int | None = None
+    with_faces: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -102,7 +105,7 @@ class Plan:
         _write_skipped(self.run / SKIPPED, self.inputs.clips.skipped)
         self.inputs.write(self.run / INPUTS)
 
-    def task(self, recognizer: Recognizer, seed: int, fold: Fold) -> FoldTask:
+    def task(self, recognizer: Recognizer, seed: int, fold: Fold, *, is_part: bool = False) -> FoldTask:
         """Return the fit of one method in one fold at one seed.
 
         Parameters
@@ -113,11 +116,14 @@ class Plan:
             The run's seed.
         fold
             What to learn from and what to predict.
+        is_part
+            Whether another method is made of it, which needs its model.
         """
         known = digest_of_model(recognizer) if self.is_zero_shot else ""
         return FoldTask(
             model=known,
             keeps_model=not known,
+            with_faces=self.with_faces or is_part,
             recognizer=recognizer,
             fold=fold,
             seed=seed,
@@ -145,6 +151,7 @@ def planned(
     device: str,
     strict: bool,
     train_subjects: int | None = None,
+    with_faces: bool = False,
 ) -> Iterator[Plan]:
     """Prepare clips and split them; nothing stays loaded afterwards, and no clip stays copied.
 
@@ -156,6 +163,8 @@ def planned(
         What a corpus is prepared by.
     classes, protocol, test_corpora, seeds, out, workers, cluster, cache, progress, device, strict, train_subjects
         As in :func:`dstan.evaluation.evaluate`.
+    with_faces
+        As there.
 
     Yields
     ------
@@ -176,7 +185,7 @@ def planned(
             inputs = keep_inputs(clips, classes, run / PREPARED)
         folds = make_folds(protocol, inputs.clips, test_corpora)
         _warn_of_missing_classes(inputs.clips, folds)
-        plan = Plan(run, inputs, folds, protocol, tuple(test_corpora), seeds, device, train_subjects)
+        plan = Plan(run, inputs, folds, protocol, tuple(test_corpora), seeds, device, train_subjects, with_faces)
         assert plan.rounds  # who is drawn of the clips that could be prepared shows several classes, too
         yield plan
 

@@ -47,6 +47,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     device: str = "cpu",
     strict: bool = False,
     train_subjects: int | None = None,
+    with_faces: bool = False,
 ) -> Result | dict[str, Result]:
     """Score methods on people whom they have not seen.
 
@@ -87,6 +88,9 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     train_subjects
         How many people of each training part are learned from, at least 2: drawn by seed and fold, the same for every
         method and run. All where not given, and where there are no more.
+    with_faces
+        Whether the models of folds are kept also where they hold the mean picture of the people learned from; that of
+        a person can be computed from those of several folds.
 
     Returns
     -------
@@ -131,10 +135,16 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         device=device,
         strict=strict,
         train_subjects=train_subjects,
+        with_faces=with_faces,
     ) as plan:
         plan.begin(describe(methods, components, plan))
         ordered = sorted(everyone.values(), key=lambda recognizer: bool(recognizer.components()))
-        tasks = [plan.task(recognizer, seed, fold) for recognizer in ordered for seed, fold in plan.rounds]
+        parts = {part.name for one in ordered for part in one.components()}
+        tasks = [
+            plan.task(recognizer, seed, fold, is_part=recognizer.name in parts)
+            for recognizer in ordered
+            for seed, fold in plan.rounds
+        ]
         with Engine(workers=workers_for(tasks, workers, cluster), cluster=cluster, most=len(tasks)) as engine:
             run_all(tasks, engine, progress)
         results = _collect(tasks, plan.classes)

@@ -70,6 +70,7 @@ def tune(
     progress: Progress = silent,
     device: str = "cpu",
     strict: bool = False,
+    with_faces: bool = False,
 ) -> Tuned:
     """Score a method whose settings are chosen in every fold by the people of its training part.
 
@@ -85,6 +86,8 @@ def tune(
         Inner folds, at least 2; where a training part has fewer people, each is an inner fold of their own.
     classes, protocol, test_corpora, seeds, out, workers, cluster, cache, progress, device, strict
         As in :func:`dstan.evaluation.evaluate`.
+    with_faces
+        As there.
 
     Returns
     -------
@@ -127,6 +130,7 @@ def tune(
         progress=progress,
         device=device,
         strict=strict,
+        with_faces=with_faces,
     ) as plan:
         how = dict(zip(TUNED, (values_tried(candidates), parts), strict=True))
         plan.begin(describe({recognizer.name: recognizer}, {}, plan, how))

@@ -129,6 +129,11 @@ class Recognizer(ABC):
         return sum(part.parameters for part in self.components())
 
     @property
+    def remembers_faces(self) -> bool:
+        """Whether what it has learned shows people, as a mean of frames does; none where not said otherwise."""
+        return any(part.remembers_faces for part in self.components())
+
+    @property
     def weights(self) -> str:
         """Where the published method rests on pretrained weights, which ones are here: "from scratch", or a file."""
         return ""

@@ -24,6 +24,7 @@ from dstan.config import setting
 from dstan.errors import NotFittedError, ShapeError, naming
 from dstan.networks.ensemble import Ensemble
 from dstan.networks.network import Network, Output, count_parameters
+from dstan.networks.scaling import Scaling
 from dstan.recognizers.contract import Inference, MethodSettings, OnEpoch, Recognizer, StreamName, below
 from dstan.recognizers.recognition import RecognitionSettings, member_name, member_seed, seen_with_mirror_image
 from dstan.splits import Person
@@ -150,6 +151,13 @@ class NetworkRecognizer(Recognizer):
     def parameters(self) -> int:
         """Weights of its networks, learned or given; 0 before :meth:`fit`."""
         return 0 if self.network is None else count_parameters(self.network)
+
+    @property
+    def remembers_faces(self) -> bool:
+        """Whether its network takes a mean image from frames: that is a picture of those whom it learned from."""
+        return self.network is not None and any(
+            isinstance(part, Scaling) and "grey" in part.kinds for part in self.network.modules()
+        )
 
     def learn(self, clips: Sequence[PreparedClip]) -> Mapping[str, NDArray[Any]]:
         """Fit what :meth:`tensor` needs; it is then in ``learned``, and kept with the model.
