@@ -145,6 +145,11 @@ def evaluate(
             f"Of each training part {train_subjects} people were learned from, the same for every method.", "dim"
         )
     show_skipped(run.skipped)
+    if not zero_shot and (left := [one.name for one in made if not any(folder.glob(f"{one.name}/folds/*/model.json"))]):
+        output.note(
+            f"{', '.join(left)}: the models of folds hold the mean picture of the people learned from and are not kept; "
+            "--with-faces keeps them"
+        )
     output.say(f"Predictions{' and scores' if zero_shot else ', scores and models of every fold'}: {folder}")
     output.say(f"Next: dstan report {folder}", "dim")
 
