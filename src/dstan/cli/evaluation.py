@@ -145,7 +145,8 @@ def evaluate(
             f"Of each training part {train_subjects} people were learned from, the same for every method.", "dim"
         )
     show_skipped(run.skipped)
-    if not zero_shot and (left := [one.name for one in made if not any(folder.glob(f"{one.name}/folds/*/model.json"))]):
+    left = [one.name for one in made if not any(folder.glob(f"{one.name}/folds/*/model.json"))]
+    if left and not zero_shot:
         output.note(
             f"{', '.join(left)}: the models of folds hold the mean picture of the people learned from and are not kept; "
             "--with-faces keeps them"
