@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dstan._atomic import replacing
+from dstan._atomic import write_text
 from dstan.cluster.keys import Keys, dask_settings, make_keys, read_keys
 from dstan.cluster.settings import SlurmSettings
 from dstan.errors import ConfigError, MissingDependencyError, TaskFailedError
@@ -106,7 +106,7 @@ def slurm_cluster(settings: SlurmSettings, folder: Path) -> Iterator[SlurmCluste
     with _started(settings, keys) as cluster:
         made = SlurmCluster(cluster, settings, keys)
         try:
-            _write_privately(file, made.identity())
+            write_text(file, json.dumps(made.identity(), indent=2), private=True)
             made.submit()
             yield made
         finally:
@@ -122,12 +122,6 @@ def _nobody_else(file: Path) -> None:
         return
     hint = "Use it (--cluster FILE), stop it with Ctrl-C where it runs, or give this one a folder of its own: --out"
     raise ConfigError("a cluster is running from this folder", where=file.parent, hint=hint)
-
-
-def _write_privately(file: Path, document: dict[str, Any]) -> None:
-    with replacing(file) as temporary:
-        temporary.write_text(json.dumps(document, indent=2), encoding="utf-8")
-    file.chmod(0o600)
 
 
 @contextmanager
