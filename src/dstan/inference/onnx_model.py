@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan._atomic import make_folder
 from dstan.clips import PreparedClip
 from dstan.errors import DstanError, ModelError, ShapeError
 from dstan.inference.export import digest_of_model, export_onnx, import_package
@@ -227,5 +228,6 @@ def through_onnx(recognizer: Recognizer, folder: Path) -> OnnxRecognizer:
             log.warning("%s; it is made again", error.what)
     else:
         log.warning("the model is exported to ONNX, once: that takes some seconds, and is kept in %s", kept)
+    make_folder(kept.parent, 0o700)
     export_onnx(recognizer, kept)
     return OnnxRecognizer(recognizer, kept)
