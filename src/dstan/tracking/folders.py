@@ -71,7 +71,7 @@ def _of_method(folder: Path, run: Run, result: Result, shared: list[Path]) -> Re
     files = [*shared, *(path for path in (own / METRICS, own / PREDICTIONS, own / SEARCH) if path.is_file())]
     figures = sorted((own / "figures").glob("*.svg"))
     return Record(
-        experiment="/".join(part for part in (corpus, info["task"], info["protocol"]) if part),
+        experiment=_table(corpus, info["task"], info["protocol"]),
         name=f"{folder.name}/{name}",
         source=(str(folder), info["created"], name),
         created=datetime.fromisoformat(info["created"]),
@@ -101,13 +101,17 @@ def _of_method(folder: Path, run: Run, result: Result, shared: list[Path]) -> Re
     )
 
 
+def _table(data: str, task: str | None, kind: str) -> str:
+    """Return an experiment's name: rows of one table can be compared with each other."""
+    return f"{data}: {task}, {kind}" if task else f"{data}: {kind}"
+
+
 def _scores(result: Result) -> list[Point]:
     """Return the scores, also of each corpus where there are several, and how sure the method is."""
     found = with_ends(result.scores, result.intervals)
     for corpus, part in result.per_corpus.items():
         found += with_ends(part.scores, part.intervals, f"corpus/{corpus}/")
-    said = result.calibration.to_dict()
-    return [*found, *with_ends(said, said.get("intervals", {}), "calibration/")]
+    return [*found, *points(result.calibration.to_dict(), "calibration/")]
 
 
 def _steps(result: Result) -> list[Point]:
@@ -142,7 +146,7 @@ def _of_model(folder: Path) -> Record:
     data = ", ".join(drawn) or "drawn motion"
     task = about.get("data", {}).get("task") or trained.get("task")
     return Record(
-        experiment="/".join(part for part in (data, task, "models") if part),
+        experiment=_table(data, task, "models"),
         name=f"{folder.name}/{document['method']}",
         source=(str(folder), document["created"], *document["digests"].values()),
         created=datetime.fromisoformat(document["created"]),
