@@ -15,7 +15,7 @@ MOST_TEXT = 1024 * MEGABYTE
 """Bytes of a table of predictions or of a JSON document: those of a million clips take a third."""
 MOST_SETTINGS = 4 * MEGABYTE
 """Bytes of a TOML file."""
-_NAME = re.compile(r"[^\x00-\x1f/\\:]+")
+_NAME = re.compile(r"[^\x00-\x1f/\\]+")
 
 
 def read_text(path: Path, most: int = MOST_TEXT, encoding: str = "utf-8") -> str:
@@ -73,6 +73,6 @@ def is_plain_name(name: object) -> bool:
     Parameters
     ----------
     name
-        Text without separators, also those of Windows, drives and control characters; not ``.`` or ``..``.
+        Text without separators, also those of Windows, and control characters; not ``.``, ``..`` or a drive (``C:``).
     """
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None and name not in (".", "..")
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and name not in (".", "..") and name[1:2] != ":"

@@ -118,6 +118,8 @@ def _clip(survey: Survey, table: Table, row: Row, clip_id: str) -> Clip:
 
 
 def _path(folder: Path, written: str) -> Path:
+    if "\0" in written:
+        raise ClipError(f"the path {written!r} is refused: it holds a zero byte", hint="Correct the row")
     path = Path(os.path.normpath(folder / written))
     if not Path(written).is_absolute() and not path.is_relative_to(folder):
         raise ClipError(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from dstan._foreign import is_plain_name
 from dstan.clips import Clip
 from dstan.corpora import places
 from dstan.corpora.corpus import Options, Survey
@@ -252,7 +253,7 @@ class TableReader:
                 raise ClipError(
                     f"the row has no {self.columns.name}", where=entry.where, hint="Correct or remove the row"
                 )
-            if "/" in name or "\\" in name or name in (".", ".."):
+            if not is_plain_name(name):
                 raise ClipError(
                     f"the {self.columns.name} {name!r} is refused: it is a path, not the name of a folder",
                     where=entry.where,

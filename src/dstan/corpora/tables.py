@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import csv
-import datetime
 import io
-from collections.abc import Iterable, Sequence
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from dstan._foreign import read_text
+from dstan.corpora import workbook
 from dstan.errors import AnnotationError, CorpusNotFoundError
 
+MOST_BYTES = 128 * 2**20
+"""Of a coding table: those of the corpora have less than one megabyte, a list of a million clips has a hundred."""
 _HEADER_ROWS = 30
+_PATIENCE = 120
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,12 @@ def read_sheets(path: Path, sheet: str | None = None) -> list[list[list[str]]]:
     """
     if not path.is_file():
         raise CorpusNotFoundError("there is no such table", where=path)
+    if path.stat().st_size > MOST_BYTES:
+        raise AnnotationError(
+            f"the table has {path.stat().st_size / 2**20:,.0f} MB, and at most {MOST_BYTES / 2**20:.0f} MB are read",
+            where=path,
+            hint="Is it a table at all? Leave out the columns that nobody needs",
+        )
     return _read_csv(path) if path.suffix.casefold() in (".csv", ".tsv", ".txt") else _read_workbook(path, sheet)
 
 
@@ -127,7 +141,7 @@ def whole_number(text: str) -> int | None:
 def _table(path: Path, lines: list[list[str]], header: int, names: Iterable[str]) -> Table:
     known = {_plain(name): name for name in names}
     columns = [known.get(_plain(cell), cell) for cell in lines[header]]
-    repeated = sorted({name for name in columns if name and columns.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(columns).items() if name and count > 1)
     if repeated:
         raise AnnotationError(
             f"the column {', '.join(repeated)} occurs more than once", where=path, hint="Rename or remove one of them"
@@ -157,42 +171,48 @@ def _no_header(path: Path, sheets: list[list[list[str]]], required: Sequence[str
 
 
 def _read_workbook(path: Path, sheet: str | None) -> list[list[list[str]]]:
-    from python_calamine import CalamineError, load_workbook
-
+    """Read a workbook in a process of its own: see :mod:`dstan.corpora.workbook`."""
+    command = [sys.executable, "-P", str(Path(workbook.__file__)), str(path), sheet or ""]
     try:
-        with load_workbook(io.BytesIO(path.read_bytes())) as book:
-            names = [name for name in book.sheet_names if name == sheet] or book.sheet_names
-            return [
-                [
-                    [_text(cell) for cell in line]
-                    for line in book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-                ]
-                for name in names
-            ]
-    except (CalamineError, OSError) as error:
+        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE)
+        said = json.loads(done.stdout) if done.returncode == 0 else {"error": _why_it_ended(done)}
+    except subprocess.TimeoutExpired:
+        said = {"error": f"that takes more than {_PATIENCE} seconds"}
+    if "error" in said:
         raise AnnotationError(
-            f"cannot be read as a spreadsheet: {error}", where=path, hint="Copy it again from the corpus's archive"
-        ) from error
+            f"cannot be read as a spreadsheet: {said['error']}",
+            where=path,
+            hint="Copy it again from the corpus's archive",
+        )
+    return list(said["sheets"])
+
+
+def _why_it_ended(done: subprocess.CompletedProcess[bytes]) -> str:
+    if b"alloc" in done.stderr or done.returncode in (-signal.SIGKILL, -signal.SIGABRT):
+        return f"it needs more than {workbook.MEMORY / 2**30:.0f} GB of memory"
+    told = done.stderr.decode(errors="replace").strip().splitlines()
+    return f"its reader failed ({told[-1][:200] if told else done.returncode})"
 
 
 def _read_csv(path: Path) -> list[list[list[str]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, MOST_BYTES, "utf-8-sig")
         head = text.partition("\n")[0]
         delimiter = max(",;\t", key=head.count)
-        return [
-            [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
-        ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return [list(_lines(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)))]
+    except (OSError, ValueError, csv.Error) as error:
         raise AnnotationError(f"cannot be read as CSV: {error}", where=path, hint="Save it as UTF-8 CSV") from error
 
 
-def _text(cell: Any) -> str:
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, (datetime.date, datetime.time)):
-        return cell.isoformat()
-    return str(cell).strip()
+def _lines(rows: Iterable[list[str]]) -> Iterator[list[str]]:
+    cells = 0
+    for number, row in enumerate(rows, start=1):
+        cells += len(row)
+        if len(row) > workbook.MOST_COLUMNS:
+            raise ValueError(f"row {number} has {len(row):,} columns, and at most {workbook.MOST_COLUMNS:,} are read")
+        if cells > workbook.MOST_CELLS:
+            raise ValueError(f"it has more than {workbook.MOST_CELLS:,} cells")
+        yield [cell.strip() for cell in row]
 
 
 def _plain(name: str) -> str:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan import _atomic
-from dstan._foreign import is_plain_name, read_json, read_text
+from dstan._foreign import read_json, read_text
 from dstan.clips import Skipped
 from dstan.errors import RunError
 from dstan.evaluation.calibration import Calibration, calibration
+from dstan.evaluation.checked import check_fold, check_predictions, fault_of_info
 from dstan.evaluation.costs import Cost, cost_of
 from dstan.evaluation.folds import DOCUMENT, PREDICTIONS
 from dstan.evaluation.statistics import bootstrap_intervals, confusions_by_subject
@@ -154,7 +155,8 @@ class Run:
         about = {**self.info["components"], **self.info["methods"]}
         known = {name: result.folds for name, result in self.results.items()}
         found = {
-            name: cost_of(own, [known.get(part) for part in about[name]["components"]]) for name, own in known.items()
+            name: cost_of(own, [known.get(part) for part in about[name].get("components", ())])
+            for name, own in known.items()
         }
         return {name: cost for name, cost in found.items() if cost is not None}
 
@@ -201,7 +203,7 @@ def load_run(path: Path) -> Run:
         finished = [name for name in names if (path / name / METRICS).is_file()]
         results = {name: _load_result(path, name, info["classes"]) for name in finished}
         skipped = tuple(Skipped(*row) for row in _read_csv(path / SKIPPED).itertuples(index=False, name=None))
-    except (OSError, LookupError, TypeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise RunError(f"the run is damaged: {type(error).__name__}: {error}", where=path, hint=_AGAIN) from error
     if not results:
         raise RunError("no method of this run is finished", where=path, hint=_AGAIN)
@@ -229,26 +231,9 @@ def read_info(path: Path) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise RunError(f"{RUN} is damaged: {error}", where=path, hint="Evaluate into another folder") from error
-    if why := _fault(info):
+    if why := fault_of_info(info):
         raise RunError(f"{RUN} is damaged: {why}", where=path, hint="Evaluate into another folder")
     return dict(info)
-
-
-def _fault(info: object) -> str:
-    """Say what is wrong with what ``run.json`` holds; methods are folders of the run and lead nowhere else."""
-    if not isinstance(info, dict):
-        return "it holds no table"
-    for kind in ("methods", "components"):
-        tables = info.get(kind, {})
-        if not isinstance(tables, dict) or not all(isinstance(about, dict) for about in tables.values()):
-            return f"{kind} is no table of methods"
-        for name in tables:
-            if not is_plain_name(name):
-                return f"{name!r} is not the name of a method"
-    classes = info.get("classes", [])
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        return "classes is no list of words"
-    return ""
 
 
 def _load_result(run: Path, method: str, classes: Sequence[str]) -> Result:
@@ -257,9 +242,10 @@ def _load_result(run: Path, method: str, classes: Sequence[str]) -> Result:
     predictions["seed"] = predictions["seed"].astype(int)
     for name in classes:
         predictions[f"p_{name}"] = predictions[f"p_{name}"].astype(float)
+    check_predictions(predictions, classes)
     documents = [read_json(file) for file in sorted(folder.glob(f"folds/*/{DOCUMENT}"))]
-    if not all(isinstance(document, dict) for document in documents):
-        raise TypeError(f"a {DOCUMENT} holds no table")
+    for document in documents:
+        check_fold(document)
     return Result(method, tuple(classes), predictions, tuple(documents), folder)
 
 

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dstan._foreign import is_plain_name, read_text
 from dstan.clips import Clip
 from dstan.errors import FaceError, FrameError
 from dstan.preprocessing.landmarks import MESH_POINTS, MESH_TO_68, Landmarks, choose_face
 from dstan.video import is_video
 
+MOST_BYTES = 512 * 2**20
+"""Of a file of landmarks: OpenFace writes six kilobytes a frame."""
 _COLUMNS = (*(f"x_{k}" for k in range(68)), *(f"y_{k}" for k in range(68)))
 _FORMS = (
     "It wants a header with frame, x_0 to x_67 and y_0 to y_67, as OpenFace writes it, or no header and on each "
@@ -77,7 +80,8 @@ def landmark_file(clip: Clip, folder: Path | None = None) -> Path:
     """
     source = clip.path.absolute()
     name = f"{source.stem if is_video(source) else source.name}.csv"
-    places = [source.parent] if folder is None else [folder / clip.subject, folder]
+    own = [folder / clip.subject] if folder is not None and is_plain_name(clip.subject) else []
+    places = [source.parent] if folder is None else [*own, folder]
     for place in places:
         if (place / name).is_file():
             return place / name
@@ -112,10 +116,10 @@ def read_landmarks(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
         If the file cannot be read or understood; the message names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path, MOST_BYTES, "utf-8-sig").rstrip().splitlines()
+        rows = [(number, _cells(line)) for number, line in enumerate(lines, start=1)]
+    except (OSError, ValueError, csv.Error) as error:
         raise FrameError(f"cannot be read: {error}", where=path, hint="Restore the file") from error
-    rows = [(number, _cells(line)) for number, line in enumerate(lines, start=1)]
     if not rows:
         raise FrameError("is empty", where=path, hint=_FORMS)
     names = [name.lower() for name in rows[0][1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from array import array
 from collections.abc import Iterator
@@ -200,6 +201,8 @@ def opened(path: Path, where: object) -> Iterator[tuple[InputContainer, VideoStr
         films = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
         if not films:
             raise _without_pictures(path, where, container)
+        if films[0].codec_context is None:
+            raise _unreadable(path, where, "its pictures are stored in a way that is not known")
         check_picture(films[0].width, films[0].height, "a frame", where)
         films[0].codec_context.options = {"max_pixels": str(MOST_PIXELS)}  # the size may change on the way
         yield container, films[0]
@@ -244,7 +247,8 @@ def ended_early(where: object, frames: int, seconds: float) -> FrameError:
     frames, seconds
         How much of it was read.
     """
-    last = f"can be read up to {clock(seconds, 2)} (frame {frames - 1})" if frames else "cannot be read at all"
+    until = f"{clock(seconds, 2)} (frame {frames - 1})" if math.isfinite(seconds) else f"frame {frames - 1}"
+    last = f"can be read up to {until}" if frames else "cannot be read at all"
     instead = ", or use the part before that" if frames else ""
     return FrameError(
         "the video is damaged or ends early",
