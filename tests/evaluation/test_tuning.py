@@ -14,6 +14,7 @@ import pytest
 from evaluation_fakes import CLASSES, Nearest, Tunable, TunableJoined, make_clips
 from PIL import Image
 
+from dstan._engine import Engine
 from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.errors import ConfigError, CorpusError, RunError
 from dstan.evaluation import evaluate, load_run, plan, tune, tuning
@@ -224,11 +225,11 @@ def test_a_gpu_is_shared_as_far_as_the_greediest_candidate_lets_it(monkeypatch: 
     monkeypatch.setattr(plan, "fits_at_once", lambda device, need: room.append((device, need)) or 3)
     found: list[int | None] = []
 
-    def in_this_process(tasks: Sequence[FoldTask], workers: int | None, cluster: str | None) -> int:
+    def in_this_process(tasks: Sequence[FoldTask], **_: object) -> Engine:
         found.append(plan.workers_for(tasks, 8))
-        return 0
+        return Engine(workers=0, most=len(tasks))
 
-    monkeypatch.setattr(tuning, "workers_for", in_this_process)
+    monkeypatch.setattr(tuning, "engine_for", in_this_process)
     tune(Tunable(), {"flow_gain": [1.0, 5.0, 2.0]}, make_clips(), parts=2, device="cuda")
     assert room == [("cuda", 5012)]  # on the 12 clips of a whole training part
     assert found == [3]

@@ -1,5 +1,6 @@
 """A GPU is shared by as many folds as it has room for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,8 @@ import torch
 from evaluation_fakes import Nearest, make_clips
 
 from dstan.evaluation.folds import FoldTask
-from dstan.evaluation.inputs import keep_inputs
-from dstan.evaluation.plan import workers_for
+from dstan.evaluation.inputs import keep_inputs, load_inputs
+from dstan.evaluation.plan import engine_for, workers_for
 from dstan.recognizers import Recognizer, recognizer
 from dstan.splits import Fold
 from dstan.training.memory import CONTEXT
@@ -58,6 +59,11 @@ def test_what_uses_no_gpu_is_not_held_back_by_it(tmp_path: Path) -> None:
     assert workers_for([_task(tmp_path, Nearest(), "cuda")], 1) == 1
 
 
-def test_a_cluster_has_workers_of_its_own(tmp_path: Path) -> None:
+def test_a_cluster_has_workers_of_its_own_with_enough_memory_of_a_gpu(tmp_path: Path) -> None:
     task = _task(tmp_path, recognizer("stmn-a", TINY), "cuda")
-    assert workers_for([task], None, "tcp://127.0.0.1:8786") is None
+    engines = [
+        engine_for([one], workers=None, cluster="tcp://127.0.0.1:8786", task_limit=None)
+        for one in (task, replace(task, device="cpu"), _task(tmp_path, Nearest(), "cuda"))
+    ]
+    need = task.recognizer.memory(load_inputs(*task.inputs)[0], len(task.fold.train), "cuda")
+    assert [engine.resources for engine in engines] == [{"gpu_memory": float(need)}, {}, {}]

@@ -75,8 +75,7 @@ class Engine:
     most
         The greatest number of tasks of a round: no more processes than that are started.
     resources
-        What a worker of a cluster must have to be given a task, as ``{"gpu_memory": 8e9}``; processes that are started
-        here have no need to say so.
+        What a worker must have said that it has (``dask worker --resources gpu_memory=8e9``) to be given a task.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class Engine:
         if task_limit is not None and task_limit <= 0:
             raise ConfigError(f"a task's limit must be more than 0 seconds, not {task_limit:g}")
         self._workers, self._cluster, self._task_limit, self._most = workers, cluster, task_limit, most
-        self._resources = resources if cluster is not None else None
+        self.resources = dict(resources or {})
         self._stack = ExitStack()
         self._client: Any = None
 
@@ -115,7 +114,7 @@ class Engine:
             return
         if self._client is None:
             self._client = self._stack.enter_context(self._connect())
-        tasks = Round(self._client, function, items, task_limit=self._task_limit, resources=self._resources)
+        tasks = Round(self._client, function, items, task_limit=self._task_limit, resources=self.resources)
         yield from tasks.results()
 
     def _connect(self) -> AbstractContextManager[Any]:

@@ -118,7 +118,7 @@ def local_client(workers: int) -> Iterator[Any]:
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
-                    dashboard_address="127.0.0.1:8787",
+                    dashboard_address="127.0.0.1:0",
                     scheduler_kwargs={"dashboard": importlib.util.find_spec("bokeh") is not None},
                     memory_limit=0,  # the allocator keeps its memory, which a limit would take for a leak
                     silence_logs=logging.CRITICAL,  # a busy machine's late heartbeat would print a traceback

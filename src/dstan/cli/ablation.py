@@ -58,6 +58,7 @@ def ablate(
     cache: options.CacheRoot = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
+    task_limit: options.TaskLimit = None,
     device: options.Device = "auto",
     track: options.Track = None,
     strict: options.Strict = False,
@@ -82,7 +83,7 @@ def ablate(
     settings = DSTANSettings().replaced(options.settings(config, assignments))
     names = [name.strip() for name in only.split(",") if name.strip()]
     plan(settings, names, motion_only=motion_only)  # what is wrong with the question is said before the corpus is read
-    where = options.device(device)
+    where = options.device(device, cluster)
     tracker = tracking.begin(track)
     every = options.load(corpora, roots, task, coding, frames, corrections)
     clips = _first_people(every, subjects)
@@ -104,6 +105,7 @@ def ablate(
             protocol=protocol,
             workers=workers,
             cluster=cluster,
+            task_limit=options.seconds(task_limit),
             cache=store,
             device=where,
             strict=strict,

@@ -52,6 +52,7 @@ def evaluate(
     cache: options.CacheRoot = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
+    task_limit: options.TaskLimit = None,
     device: options.Device = "auto",
     method_track: options.MethodTrack = "common",
     train_subjects: Annotated[
@@ -107,7 +108,7 @@ def evaluate(
         else [_as_it_is(zero_shot, methods, overrides)]
     )
     protocol = protocol if zero_shot is None else _protocol_of_zero_shot(protocol)
-    where = options.device(device)
+    where = options.device(device, cluster)
     tracker = tracking.begin(track)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     folder = out or Path("runs") / "+".join(dict.fromkeys(clip.corpus for clip in clips))
@@ -122,6 +123,7 @@ def evaluate(
                 out=folder,
                 workers=workers,
                 cluster=cluster,
+                task_limit=options.seconds(task_limit),
                 cache=store,
                 progress=progress,
                 device=where,

@@ -50,6 +50,7 @@ def train(
     cache: options.CacheRoot = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
+    task_limit: options.TaskLimit = None,
     device: options.Device = "auto",
     track: options.Track = None,
     strict: options.Strict = False,
@@ -81,7 +82,16 @@ def train(
     scored = find_scores(scores, recognizer, clips) if scores else None
     recipe = recognizer.recipe
     with storage.kept(cache, cluster) as store, output.progress_bars() as progress:
-        clips = prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)
+        clips = prepare_clips(
+            clips,
+            recipe,
+            store,
+            workers=workers,
+            cluster=cluster,
+            task_limit=options.seconds(task_limit),
+            progress=progress,
+            strict=strict,
+        )
         if scored:
             scored.check_clips(clips)
         about = {"scores": scored.to_dict()} if scored else {}

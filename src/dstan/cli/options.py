@@ -85,7 +85,21 @@ Workers = Annotated[
 Cluster = Annotated[
     str | None,
     typer.Option(
-        "--cluster", metavar="ADDRESS", envvar="DSTAN_CLUSTER", help="A running Dask cluster, tcp://host:8786."
+        "--cluster",
+        metavar="ADDRESS",
+        envvar="DSTAN_CLUSTER",
+        help="A running Dask cluster, as tls://HOST:8786, or the file that its scheduler wrote: docs/scaling.md.",
+    ),
+]
+TaskLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--task-limit",
+        metavar="MINUTES",
+        min=0.01,
+        help="What takes longer is stopped, tried once more and then named; not with --workers 0 [default: 60 for a "
+        "clip, none for a fold].",
+        show_default=False,
     ),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where networks run.")]
@@ -257,8 +271,21 @@ def recognizers(methods: Sequence[str], overrides: Mapping[str, Any], track: str
     return made
 
 
-def device(name: str) -> str:
+def seconds(minutes: float | None) -> float | None:
+    """Return a ``--task-limit`` in seconds."""
+    return None if minutes is None else 60 * minutes
+
+
+def device(name: str, cluster: str | None = None) -> str:
     """Resolve ``auto`` and check that a device can be used.
+
+    Parameters
+    ----------
+    name
+        "auto", "cpu", "cuda" or "cuda:N".
+    cluster
+        Where the work is sent, if anywhere: its workers may have a GPU where this machine has none. ``auto`` then is
+        the CPU.
 
     Raises
     ------
@@ -269,6 +296,8 @@ def device(name: str) -> str:
         return name
     if name != "auto" and not re.fullmatch(r"cuda(:\d+)?", name):
         raise ConfigError(f"no device is called {name!r}", hint="Choose auto, cpu, cuda or cuda:N")
+    if cluster is not None:
+        return "cpu" if name == "auto" else name
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0

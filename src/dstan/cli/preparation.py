@@ -38,6 +38,7 @@ def prepare(
     cache: options.CacheRoot = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
+    task_limit: options.TaskLimit = None,
     strict: options.Strict = False,
     sheet: Annotated[
         Path | None,
@@ -82,7 +83,16 @@ def prepare(
     with storage.kept(cache, cluster) as store:
         with output.progress_bars() as progress:
             by_recipe = [
-                prepare_clips(clips, recipe, store, workers=workers, cluster=cluster, progress=progress, strict=strict)
+                prepare_clips(
+                    clips,
+                    recipe,
+                    store,
+                    workers=workers,
+                    cluster=cluster,
+                    task_limit=options.seconds(task_limit),
+                    progress=progress,
+                    strict=strict,
+                )
                 for recipe in recipes.values()
             ]
             failed = [item for some in by_recipe for item in some.skipped if item.stage == "prepare"]

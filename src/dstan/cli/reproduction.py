@@ -57,6 +57,7 @@ def reproduce(
     cache: options.CacheRoot = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
+    task_limit: options.TaskLimit = None,
     device: options.Device = "auto",
     track: options.Track = None,
     as_json: options.Json = False,
@@ -85,7 +86,7 @@ def reproduce(
         )
     needed = {corpus: methods_for(wanted, corpus, method_track) for corpus in TASKS}
     overrides = options.settings(config, assignments)
-    where = options.device(device)
+    where = options.device(device, cluster)
     tracker = tracking.begin(track)
     loaded = _load([corpus for corpus, methods in needed.items() if methods], roots, codings, out)
     with storage.kept(cache, cluster) as store, output.progress_bars() as progress:
@@ -100,6 +101,7 @@ def reproduce(
                 seeds=seeds,
                 workers=workers,
                 cluster=cluster,
+                task_limit=options.seconds(task_limit),
                 cache=store,
                 progress=progress,
                 device=where,

@@ -50,6 +50,7 @@ def tune(
     cache: options.CacheRoot = None,
     workers: options.Workers = None,
     cluster: options.Cluster = None,
+    task_limit: options.TaskLimit = None,
     device: options.Device = "auto",
     with_faces: options.WithFaces = False,
     track: options.Track = None,
@@ -74,7 +75,7 @@ def tune(
     (base,) = options.recognizers([method], options.settings(config, assignments))
     grid = values_to_try(tries)
     candidates = make_candidates(base, grid)
-    where = options.device(device)
+    where = options.device(device, cluster)
     tracker = tracking.begin(track)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
     folder = out or Path("runs") / "-".join(["+".join(dict.fromkeys(clip.corpus for clip in clips)), method, "tuned"])
@@ -91,6 +92,7 @@ def tune(
                 out=folder,
                 workers=workers,
                 cluster=cluster,
+                task_limit=options.seconds(task_limit),
                 cache=store,
                 progress=progress,
                 device=where,

@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, overload
 
 from dstan import _atomic
+from dstan._foreign import read_json
 from dstan._progress import Progress
 from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.config import digest_of
@@ -70,6 +70,7 @@ def prepare_inputs(
     *,
     workers: int | None,
     cluster: str | None,
+    task_limit: float | None,
     progress: Progress,
     strict: bool,
 ) -> Inputs:
@@ -85,8 +86,8 @@ def prepare_inputs(
         The classes in order; those of the set where not given, or else the labels present, sorted.
     cache
         Where prepared clips are kept; the user's own where not given.
-    workers, cluster, progress
-        As in :func:`dstan._engine.run_tasks`.
+    workers, cluster, task_limit, progress
+        As in :func:`dstan.preprocessing.cache.prepare_clips`.
     strict
         Whether the first clip that cannot be used is an error.
 
@@ -101,7 +102,16 @@ def prepare_inputs(
     clips = replace(clips, classes=classes_of(clips, classes or clips.classes))
     distinct = {recipe.digest(): recipe for recipe in recipes}
     for recipe in distinct.values():
-        clips = prepare_clips(clips, recipe, cache, workers=workers, cluster=cluster, progress=progress, strict=strict)
+        clips = prepare_clips(
+            clips,
+            recipe,
+            cache,
+            workers=workers,
+            cluster=cluster,
+            task_limit=task_limit,
+            progress=progress,
+            strict=strict,
+        )
     check_any(clips)
     files = {key: tuple(cache.path(clip, recipe) for clip in clips) for key, recipe in distinct.items()}
     return Inputs(clips, files, _digest(clips))
@@ -186,7 +196,7 @@ def load_inputs(path: Path, digest: str, key: str) -> LoadedClips:
     key
         Of the recipe.
     """
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = read_json(path)
     return LoadedClips([_clip(clip) for clip in document["clips"]], [Path(file) for file in document["files"][key]])
 
 
@@ -199,8 +209,8 @@ def read_clips(run: Path) -> list[Clip]:
         If the run's list of them is not there, or damaged.
     """
     try:
-        return [_clip(clip) for clip in json.loads((run / INPUTS).read_text(encoding="utf-8"))["clips"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [_clip(clip) for clip in read_json(run / INPUTS)["clips"]]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise RunError(
             f"{INPUTS}, which says where its clips lie, cannot be read ({error})",
             where=run,
@@ -255,4 +265,13 @@ def _plain(clip: Clip) -> dict[str, Any]:
 
 
 def _clip(document: Mapping[str, Any]) -> Clip:
-    return Clip(**{**document, "path": Path(document["path"]), "files": tuple(document["files"])})
+    """Return a clip that :func:`_plain` wrote, after a look at whether its frames lie in its folder."""
+    files = tuple(document["files"])
+    for file in files:
+        if PurePath(file).is_absolute() or ".." in PurePath(file).parts or "\0" in file or "\\" in file:
+            raise ValueError(f"{file!r} is not the name of a frame")
+    if any(not isinstance(document[name], str) for name in ("corpus", "subject", "clip_id", "path")):
+        raise TypeError("the names of a clip are not text")
+    if "\0" in document["path"]:
+        raise ValueError(f"{document['path']!r} is not a path")
+    return Clip(**{**document, "path": Path(document["path"]), "files": files})

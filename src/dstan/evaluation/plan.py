@@ -18,7 +18,7 @@ from dstan import _atomic
 from dstan._engine import Engine, usable_cores
 from dstan._progress import Progress
 from dstan.clips import ClipSet, PreparedClip, Skipped
-from dstan.errors import ConfigError, DstanError, RunError
+from dstan.errors import ConfigError, DstanError, RunError, StorageError
 from dstan.evaluation.continuing import check_folder, open_run
 from dstan.evaluation.folds import FoldTask, run_fold
 from dstan.evaluation.inputs import INPUTS, Inputs, keep_inputs, load_inputs, prepare_inputs
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREPARED = ".prepared"
+GPU_MEMORY = "gpu_memory"
+"""What a worker of a cluster calls the bytes of a GPU that it may take."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def planned(
     out: Path | None,
     workers: int | None,
     cluster: str | None,
+    task_limit: float | None,
     cache: Cache | None,
     progress: Progress,
     device: str,
@@ -161,7 +164,8 @@ def planned(
         A corpus, or clips that are prepared already.
     recipes
         What a corpus is prepared by.
-    classes, protocol, test_corpora, seeds, out, workers, cluster, cache, progress, device, strict, train_subjects
+    classes, protocol, test_corpora, seeds, out, workers, cluster, task_limit, cache, progress, device, strict,
+    train_subjects
         As in :func:`dstan.evaluation.evaluate`.
     with_faces
         As there.
@@ -179,7 +183,15 @@ def planned(
             with_train_subjects(whole, labelled, train_subjects, seed)
         if isinstance(clips, ClipSet):
             inputs = prepare_inputs(
-                clips, recipes, classes, cache, workers=workers, cluster=cluster, progress=progress, strict=strict
+                clips,
+                recipes,
+                classes,
+                cache,
+                workers=workers,
+                cluster=cluster,
+                task_limit=task_limit,
+                progress=progress,
+                strict=strict,
             )
         else:
             inputs = keep_inputs(clips, classes, run / PREPARED)
@@ -239,7 +251,36 @@ def _write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
     _atomic.write_text(path, text.getvalue())
 
 
-def workers_for(tasks: Sequence[FoldTask], workers: int | None, cluster: str | None = None) -> int | None:
+def engine_for(
+    tasks: Sequence[FoldTask], *, workers: int | None, cluster: str | None, task_limit: float | None
+) -> Engine:
+    """Return what runs fits, as many at a time as the memory of their device has room for.
+
+    Parameters
+    ----------
+    tasks
+        What is to be run, all on one device.
+    workers
+        Processes on this machine: see :func:`workers_for`.
+    cluster
+        A running cluster instead. For fits on a GPU each worker has to say how many bytes of its memory are the
+        worker's own: ``dask worker ... --resources gpu_memory=8e9``.
+    task_limit
+        As in :func:`dstan._engine.run_tasks`.
+
+    Raises
+    ------
+    ConfigError
+        If a GPU has no room for one fit.
+    """
+    if cluster is None:
+        return Engine(workers=workers_for(tasks, workers), task_limit=task_limit, most=len(tasks))
+    need = _largest_need(tasks) if tasks[0].device != "cpu" else 0
+    resources = {GPU_MEMORY: float(need)} if need else None
+    return Engine(cluster=cluster, task_limit=task_limit, most=len(tasks), resources=resources)
+
+
+def workers_for(tasks: Sequence[FoldTask], workers: int | None) -> int | None:
     """Return how many processes to start: one a core, but no more than the device's memory has room for.
 
     Parameters
@@ -248,30 +289,31 @@ def workers_for(tasks: Sequence[FoldTask], workers: int | None, cluster: str | N
         What is to be run, all on one device.
     workers
         As many as were asked for. On a CPU they are started; on a GPU only those for which there is room.
-    cluster
-        Address of a running Dask scheduler; it has workers of its own, and nothing is asked of this machine.
 
     Raises
     ------
     ConfigError
         If a GPU has no room for one fit.
     """
+    if workers == 0 or (tasks[0].device == "cpu" and workers is not None) or not (need := _largest_need(tasks)):
+        return workers
+    most = usable_cores() if workers is None else workers
+    room = fits_at_once(tasks[0].device, need)
+    if room < most:
+        log.warning("memory for %d fits at a time, of %.1f GiB each, where %d could run", room, need / 2**30, most)
+    return min(room, most)
+
+
+def _largest_need(tasks: Sequence[FoldTask]) -> int:
+    """Return the bytes that the largest of the fits takes; 0 where none is known to take any."""
     alone = sorted((task for task in tasks if not task.components and not task.model), key=_learned_clips)
     fits = {(task.recognizer.name, task.recognizer.settings.digest()): task for task in alone}  # the largest of each
-    if not fits or cluster or workers == 0 or (tasks[0].device == "cpu" and workers is not None):
-        return workers
     needs = [
         task.recognizer.memory(load_inputs(*task.inputs)[task.fold.train[0]], len(task.fold.train), task.device)
         for task in fits.values()
     ]
     load_inputs.cache_clear()
-    most = usable_cores() if workers is None else workers
-    room = fits_at_once(tasks[0].device, max(needs)) if max(needs) else most
-    if room < most:
-        log.warning(
-            "memory for %d fits at a time, of %.1f GiB each, where %d could run", room, max(needs) / 2**30, most
-        )
-    return min(room, most)
+    return max(needs, default=0)
 
 
 def _learned_clips(task: FoldTask) -> int:
@@ -294,6 +336,8 @@ def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> No
     ------
     RunError
         If some failed; all others have been finished by then.
+    StorageError
+        If one could not be written: the next could not either.
     """
     needed = {part.folder for task in tasks if not task.is_finished() for part in task.components}
     done = sum(_is_done(task, needed) for task in tasks)
@@ -305,6 +349,8 @@ def run_all(tasks: Sequence[FoldTask], engine: Engine, progress: Progress) -> No
         for index, outcome in engine.run(run_fold, ready):
             done += 1
             progress("evaluate", done, len(tasks), str(ready[index]))
+            if isinstance(outcome, StorageError):
+                raise outcome
             if isinstance(outcome, DstanError):
                 failed[ready[index].folder] = str(ready[index]), outcome
             else:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from dstan._engine import Engine
 from dstan._progress import Progress, silent
 from dstan.clips import ClipSet, PreparedClip
 from dstan.errors import ConfigError
 from dstan.evaluation.folds import FoldTask
 from dstan.evaluation.information import describe
-from dstan.evaluation.plan import check_method, check_name, planned, run_all, workers_for
+from dstan.evaluation.plan import check_method, check_name, engine_for, planned, run_all
 from dstan.evaluation.protocols import ZERO_SHOT
 from dstan.evaluation.results import Result, collect
 from dstan.evaluation.zero_shot import check_zero_shot
@@ -42,6 +41,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     out: Path | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    task_limit: float | None = None,
     cache: Cache | None = None,
     progress: Progress = silent,
     device: str = "cpu",
@@ -76,7 +76,11 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
     workers
         Processes on this machine; 0 works in this process, None takes one per usable core.
     cluster
-        Address of a running Dask scheduler instead; ``out`` and the cache must be on storage that it shares.
+        Address of a running Dask scheduler instead, or the file that it wrote it to; ``out`` and the cache must be on
+        storage that it shares.
+    task_limit
+        Seconds that a clip's preparation or a fold may take: what takes longer is stopped, tried once more, and then
+        named. Not set: an hour for a clip, no limit for a fold. In this process there is none.
     cache
         Where prepared clips are kept; the user's own cache where not given.
     progress
@@ -130,6 +134,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
         out=out,
         workers=workers,
         cluster=cluster,
+        task_limit=task_limit,
         cache=cache,
         progress=progress,
         device=device,
@@ -145,7 +150,7 @@ def evaluate(  # type: ignore[misc]  # the overloads leave the options to this s
             for recognizer in ordered
             for seed, fold in plan.rounds
         ]
-        with Engine(workers=workers_for(tasks, workers, cluster), cluster=cluster, most=len(tasks)) as engine:
+        with engine_for(tasks, workers=workers, cluster=cluster, task_limit=task_limit) as engine:
             run_all(tasks, engine, progress)
         results = _collect(tasks, plan.classes)
     return (

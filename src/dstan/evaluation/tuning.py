@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dstan import _atomic
-from dstan._engine import Engine
 from dstan._progress import Progress, silent
 from dstan.clips import Clip, ClipSet, PreparedClip
 from dstan.errors import ConfigError, CorpusError
@@ -23,7 +22,7 @@ from dstan.evaluation.candidates import SCORE, Candidate, Choice, Search, make_c
 from dstan.evaluation.continuing import TUNED
 from dstan.evaluation.folds import PREDICTIONS, FoldTask
 from dstan.evaluation.information import describe
-from dstan.evaluation.plan import Plan, check_method, planned, run_all, workers_for
+from dstan.evaluation.plan import Plan, check_method, engine_for, planned, run_all
 from dstan.evaluation.protocols import ZERO_SHOT, make_folds
 from dstan.evaluation.results import Result, collect
 from dstan.metrics import confusion_matrix, scores_of_many
@@ -66,6 +65,7 @@ def tune(
     out: Path | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    task_limit: float | None = None,
     cache: Cache | None = None,
     progress: Progress = silent,
     device: str = "cpu",
@@ -84,7 +84,7 @@ def tune(
         A corpus, prepared on the way, or clips that are prepared already. All must be labelled.
     parts
         Inner folds, at least 2; where a training part has fewer people, each is an inner fold of their own.
-    classes, protocol, test_corpora, seeds, out, workers, cluster, cache, progress, device, strict
+    classes, protocol, test_corpora, seeds, out, workers, cluster, task_limit, cache, progress, device, strict
         As in :func:`dstan.evaluation.evaluate`.
     with_faces
         As there.
@@ -126,6 +126,7 @@ def tune(
         out=out,
         workers=workers,
         cluster=cluster,
+        task_limit=task_limit,
         cache=cache,
         progress=progress,
         device=device,
@@ -134,7 +135,7 @@ def tune(
     ) as plan:
         how = dict(zip(TUNED, (values_tried(candidates), parts), strict=True))
         plan.begin(describe({recognizer.name: recognizer}, {}, plan, how))
-        search, last = _searched(plan, candidates, parts, progress, workers, cluster)
+        search, last = _searched(plan, candidates, parts, progress, workers, cluster, task_limit)
         return Tuned(collect(plan.run, recognizer.name, plan.classes, last), search)
 
 
@@ -187,6 +188,7 @@ def _searched(
     progress: Progress,
     workers: int | None,
     cluster: str | None,
+    task_limit: float | None,
 ) -> tuple[Search, list[Path]]:
     """Search in every fold, then fit and predict with what was chosen; return the folders of these last fits."""
     home = plan.run / candidates[0].recognizer.name
@@ -194,8 +196,8 @@ def _searched(
     inner = _with_components(task for own in tried.values() for tasks in own for task in tasks)
     possible = [_with_components(_last_tasks(plan, [one] * len(tried), home / SEARCH)) for one in candidates]
     total = len(inner) + len(possible[0])
-    workers = workers_for([*inner, *itertools.chain(*possible)], workers, cluster)
-    with Engine(workers=workers, cluster=cluster, most=len(inner)) as engine:
+    every = [*inner, *itertools.chain(*possible)]
+    with engine_for(every, workers=workers, cluster=cluster, task_limit=task_limit) as engine:
         run_all(inner, engine, _one_part(progress, 0, total))
         for task in inner:
             task.forget_model()

@@ -26,7 +26,7 @@ from dstan._engine import run_tasks
 from dstan._progress import Progress, silent
 from dstan.clips import Clip, ClipSet, Key, PreparedClip, Skipped
 from dstan.config import digest_of
-from dstan.errors import ClipError, CorpusError, DstanError
+from dstan.errors import ClipError, CorpusError, DstanError, TaskFailedError
 from dstan.preprocessing._opencv import to_half
 from dstan.preprocessing.identity import identity_of, identity_of_truth, owner_of
 from dstan.preprocessing.pipeline import Aligned, prepare_clip
@@ -39,6 +39,8 @@ FORMAT = 2
 
 
 STAGES = ("aligned", "prepared")
+TASK_LIMIT = 3600.0
+"""Seconds after which the preparation of one clip is taken to hang."""
 _STILL_WRITTEN = 3600.0
 """Seconds after which a temporary file is taken for one that a killed process left."""
 
@@ -238,6 +240,7 @@ def prepare_clips(
     *,
     workers: int | None = None,
     cluster: str | None = None,
+    task_limit: float | None = None,
     progress: Progress = silent,
     strict: bool = False,
 ) -> ClipSet:
@@ -254,7 +257,9 @@ def prepare_clips(
     workers
         Processes; None for as many as there are cores, 0 for this one.
     cluster
-        Address of a running Dask cluster.
+        Address of a running Dask cluster, or the file that its scheduler wrote it to.
+    task_limit
+        Seconds that a clip may take: see :func:`dstan._engine.run_tasks`; :data:`TASK_LIMIT` where not given.
     progress
         Called as clips finish, stage "prepare".
     strict
@@ -268,8 +273,10 @@ def prepare_clips(
     ------
     ClipError
         If ``strict`` and a clip cannot be used.
+    TaskFailedError
+        If a clip fails for a reason that lies not in it, as the death of its worker; the others are prepared by then.
     DstanError
-        If something else fails: a library is missing, a worker fails.
+        If something else fails: a library is missing, the disk is full.
     """
     failures: dict[Key, ClipError] = {}
     missing: list[Clip] = []
@@ -283,11 +290,17 @@ def prepare_clips(
     done = len(clips) - len(missing)
     progress("prepare", done, len(clips))
     task = functools.partial(_prepare, recipe=recipe, cache=cache)
-    for index, result in run_tasks(task, missing, workers=workers, cluster=cluster) if missing else ():
-        if isinstance(result, DstanError):
+    limit = TASK_LIMIT if task_limit is None else task_limit
+    failed: list[TaskFailedError] = []
+    for index, result in run_tasks(task, missing, workers=workers, cluster=cluster, task_limit=limit):
+        if isinstance(result, TaskFailedError) and not strict:
+            failed.append(result)
+        elif isinstance(result, DstanError):
             failures[missing[index].key] = _keep(result, strict)
         done += 1
         progress("prepare", done, len(clips), str(missing[index]))
+    if failed:
+        raise failed[0]
     return clips.without(_skipped(clip, failures[clip.key]) for clip in clips if clip.key in failures)
 
 
