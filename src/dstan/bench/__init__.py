@@ -16,6 +16,7 @@ from dstan.bench.networks import bench_networks
 from dstan.bench.prediction import bench_predict
 from dstan.bench.preparation import bench_prepare
 from dstan.bench.preprocessing import bench_preprocessing
+from dstan.bench.scaling import bench_scaling
 from dstan.bench.spotting import bench_spotting
 from dstan.bench.tables import Tables
 from dstan.bench.teacher import bench_teacher
@@ -31,7 +32,8 @@ BENCHES: dict[str, Callable[..., Bench | Tables]] = {
     "preprocessing": bench_preprocessing,
     "training": bench_training,
 }
-"""Benches by name; :func:`bench_spotting` and :func:`bench_teacher`, which keep what they make, have more options."""
+"""Benches by name. Those that keep what they make have more options: :func:`bench_scaling`, :func:`bench_spotting` and
+:func:`bench_teacher`."""
 
 __all__ = [
     "BENCHES",
@@ -45,6 +47,7 @@ __all__ = [
     "bench_predict",
     "bench_prepare",
     "bench_preprocessing",
+    "bench_scaling",
     "bench_spotting",
     "bench_teacher",
     "bench_training",

@@ -24,6 +24,9 @@ OF_TEACHER = "Options of teacher"
 SPOTTING = "spotting"
 """The bench that draws long recordings, into a folder if one is given."""
 OF_SPOTTING = "Options of spotting"
+SCALING = "scaling"
+"""The bench that measures how cost grows, into a folder."""
+OF_SCALING = "Options of scaling"
 
 
 @app.command(rich_help_panel="Methods")
@@ -32,7 +35,7 @@ def bench(
         str,
         typer.Argument(
             metavar="NAME",
-            help="descriptors, prepare, memory, motion, networks, training, predict, preprocessing, spotting, "
+            help="descriptors, prepare, memory, motion, networks, training, predict, preprocessing, scaling, spotting, "
             "or teacher.",
         ),
     ],
@@ -51,7 +54,7 @@ def bench(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Weights or videos, runs, numbers and plots go here; spotting needs none.",
+            help="Weights, clips or videos, runs, numbers and plots go here; spotting needs none.",
             rich_help_panel=OF_TEACHER,
         ),
     ] = None,
@@ -60,7 +63,8 @@ def bench(
         typer.Option(
             "--only",
             metavar="PART",
-            help="curve, zero-shot, contaminations, clips, recognition, calibration or init; may be repeated.",
+            help="curve, zero-shot, contaminations, clips, recognition, calibration or init; of scaling: clips, "
+            "prepare, evaluate, subjects, tasks, lists or full; may be repeated.",
             rich_help_panel=OF_TEACHER,
         ),
     ] = None,
@@ -94,6 +98,18 @@ def bench(
         float | None,
         typer.Option(metavar="S", min=12, help="Of each video [default: 60].", rich_help_panel=OF_SPOTTING),
     ] = None,
+    price: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Dollars for an hour of one core, where a cluster is calculated [default: .05].",
+            show_default=False,
+            rich_help_panel=OF_SCALING,
+        ),
+    ] = None,
+    reduced: Annotated[
+        bool, typer.Option("--reduced", help="Little of everything, to see that it works.", rich_help_panel=OF_SCALING)
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Measure how fast this machine is at one thing, how far preprocessing is from truth, what drawn motion is worth.
@@ -103,6 +119,8 @@ def bench(
     Some fifteen minutes, accuracy in place of speed: `dstan bench preprocessing --plots plots`
 
     Some fifteen minutes, and it goes on where it was stopped: `dstan bench spotting --out spotted`
+
+    How cost grows, an hour, and it goes on where it was stopped: `dstan bench scaling --out grown`
 
     Hours, and it goes on where it was stopped: `dstan bench teacher --root casme2=A --root samm=B --out measured`
     """
@@ -114,6 +132,13 @@ def bench(
     drawn = {key: value for key, value in {"sessions": sessions, "seconds": seconds}.items() if value is not None}
     if drawn and name != SPOTTING:
         raise ConfigError("--sessions and --seconds are options of spotting", hint="Leave them out")
+    if (price is not None or reduced) and name != SCALING:
+        raise ConfigError("--price and --reduced are options of scaling", hint="Leave them out")
+    if name == SCALING:
+        if chosen or roots or cache or workers is not None or plots is not None or device != "cpu":
+            raise ConfigError("scaling takes --out, --only, --price and --reduced", hint="Leave the others out")
+        _scaling(out, only or (), price, reduced=reduced, as_json=as_json)
+        return
     if name == SPOTTING:
         if chosen or roots or only or cache or plots is not None or device != "cpu":
             raise ConfigError("spotting takes --out, --workers, --sessions and --seconds", hint="Leave the others out")
@@ -181,6 +206,24 @@ def _teacher(
     _show(measured.tables)
     output.say(f"Numbers: {out / DOCUMENT}, plots: {', '.join(file.name for file in measured.files)}")
     output.say(measured.document["machine"], "dim")
+
+
+def _scaling(out: Path | None, parts: Sequence[str], price: float | None, *, reduced: bool, as_json: bool) -> None:
+    """Measure how cost grows."""
+    from dstan.bench.figures import machine
+    from dstan.bench.scaling import DOCUMENT, PAGE, REDUCED, bench_scaling
+
+    if out is None:
+        raise ConfigError("scaling keeps what it has measured", hint="Add --out DIR")
+    with output.progress_bars() as progress:
+        size = REDUCED if reduced else None
+        measured = bench_scaling(out, parts=parts, size=size, price=price, progress=progress)
+    if as_json:
+        output.document(measured.to_dict())
+        return
+    _show(measured.tables)
+    output.say(f"Numbers: {out / DOCUMENT}; as Markdown: {out / PAGE}; the plot beside it")
+    output.say(machine(), "dim")
 
 
 def _spotting(out: Path | None, size: dict[str, Any], *, workers: int | None, as_json: bool) -> None:
