@@ -78,3 +78,13 @@ def test_progress_draws_one_bar_a_stage_on_a_terminal(
     assert captured.out == ""
     assert "prepare" in captured.err
     assert "3/4" in captured.err
+
+
+def test_a_long_job_writes_a_line_a_minute_to_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    progress = output.ProgressLines(clock=lambda: now)
+    for second, done in ((0, 40), (30, 50), (61, 60), (100, 80), (121, 100)):  # 40 were done in an earlier run
+        now = float(second)
+        progress("evaluate", done, 120, "a note")
+    progress("report", 0, 2)
+    assert capsys.readouterr().err == "evaluate: 60 of 120, 0:03:03 left\nevaluate: 100 of 120, 0:00:40 left\n"

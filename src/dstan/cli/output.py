@@ -11,12 +11,14 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dstan._progress import Progress, silent
+from dstan._progress import Progress
 from dstan.errors import DstanError
 
 if TYPE_CHECKING:
@@ -166,9 +168,9 @@ def without_bars() -> Iterator[None]:
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Give a callback that draws one bar a stage on standard error, where that is a terminal; silent elsewhere."""
+    """Give a callback that draws one bar a stage on standard error; where that is no terminal, a line a minute."""
     if not sys.stderr.isatty():
-        yield silent
+        yield ProgressLines()
         return
     from rich import progress
 
@@ -197,17 +199,37 @@ def progress_bars() -> Iterator[Progress]:
             _BARS.remove(bars)
 
 
+class ProgressLines:
+    """Tells how far a long job is, and how much longer it may take, in lines for a log file."""
+
+    def __init__(self, every: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every, self._clock = every, clock
+        self._stage, self._begun, self._before, self._told = "", 0.0, 0, 0.0
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Print a line where the last one or the stage's beginning is a minute ago; earlier runs do not count."""
+        now = self._clock()
+        if stage != self._stage:
+            self._stage, self._begun, self._before, self._told = stage, now, done, now
+        elif now - self._told >= self._every:
+            self._told = now
+            seconds = (now - self._begun) / max(done - self._before, 1) * (total - done)
+            left = f", {timedelta(seconds=round(seconds))} left" if done > self._before else ""
+            console(errors=True).print(f"{stage}: {done} of {total}{left}", soft_wrap=True)
+
+
 class WarningLines(logging.Handler):
-    """Shows the library's log as ``warning:`` lines on standard error."""
+    """Shows the library's log as ``warning:`` and ``note:`` lines on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        warn(record.getMessage())
+        (warn if record.levelno >= logging.WARNING else note)(record.getMessage())
 
 
 def show_warnings() -> None:
-    """Send the library's warnings to standard error."""
+    """Send the library's warnings to standard error, and where a dashboard is."""
     logger = logging.getLogger("dstan")
     if not any(isinstance(handler, WarningLines) for handler in logger.handlers):
         logger.addHandler(WarningLines())
         logger.propagate = False
+        logging.getLogger("dstan._engine").setLevel(logging.INFO)  # where the dashboard is
