@@ -166,7 +166,9 @@ class Server:
             raise TrackingError(
                 f"the tracking server {what}: {reason}",
                 where=self.shown,
-                hint=f"See that it runs and lets you in; without {ADDRESS} a file in the current folder is used",
+                hint="See that the folder can be written, and that no other program holds the file"
+                if self.is_local
+                else f"See that it runs and lets you in; without {ADDRESS} a file in the current folder is used",
             ) from None  # the cause may hold the password
 
     def _without_secrets(self, text: str) -> str:
