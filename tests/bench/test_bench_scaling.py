@@ -43,6 +43,7 @@ RATES = Rates(
     inputs_bytes=2e3,
     inputs_write=1e-4,
     inputs_read=2e-4,
+    fold=1e-6,
     fold_memory=8.0,
     fold_bytes=3.0,
     count=1e-5,
@@ -57,7 +58,7 @@ def numbers(trial: Trial) -> dict[str, float]:
     names = {
         **dict.fromkeys(("seconds", "first", "each", "after", "folds", "own_MB", "worker_MB"), n),
         **dict.fromkeys(("load", "again", "inputs_bytes", "inputs_write", "inputs_read"), 1e-3),
-        **dict.fromkeys(("clip_set", "fold_bytes", "fold_memory", "count", "intervals"), n),
+        **dict.fromkeys(("clip_set", "folds", "fold_bytes", "fold_memory", "count", "intervals"), n),
         **dict.fromkeys(("prepare", "epoch", "frames", "frame_bytes", "memory_bytes"), 2.0),
         **dict.fromkeys(("aligned_bytes", "prepared_bytes"), 3e6),
     }
@@ -185,8 +186,10 @@ def test_limits_are_met_where_they_are_said_to_be_and_the_first_comes_first() ->
     assert met == sorted(met)
     (memory,) = (clips for limit, clips in rows.items() if "holds all its clips" in limit)
     assert memory * 0.8 * RATES.memory_bytes == pytest.approx(128 * 2**30)
-    (loso,) = (clips for limit, clips in rows.items() if limit.startswith("leave-one"))
+    (loso,) = (clips for limit, clips in rows.items() if "lists every clip" in limit)
     assert loso * (loso / 100) * RATES.fold_memory == pytest.approx(64 * 2**30)
+    (folds,) = (clips for limit, clips in rows.items() if "makes its folds" in limit)
+    assert folds * (folds / 100) * RATES.fold == pytest.approx(3600)
     (one_by_one,) = (clips for limit, clips in rows.items() if "one by one" in limit)
     assert one_by_one * 1e-3 == pytest.approx(3600)
     (scheduler,) = (limit for limit in rows if "scheduler" in limit)

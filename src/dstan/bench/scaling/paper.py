@@ -67,8 +67,8 @@ class Rates:
         Memory that the calling process takes for a clip.
     inputs_bytes, inputs_write, inputs_read
         Of a clip in ``inputs.json``.
-    fold_memory, fold_bytes
-        What a task of leave-one-subject-out takes for each clip that it learns from: in memory, and on its way.
+    fold, fold_memory, fold_bytes
+        What a fold of leave-one-subject-out takes for each clip of the corpus: to be made, in memory, and on its way.
     count_power, count
         Seconds to count the predictions of each person: ``count * people ** count_power``.
     intervals
@@ -90,6 +90,7 @@ class Rates:
     inputs_bytes: float
     inputs_write: float
     inputs_read: float
+    fold: float
     fold_memory: float
     fold_bytes: float
     count: float
@@ -120,7 +121,8 @@ _WORDS: Mapping[str, tuple[str, float, str]] = {
     "inputs_bytes": ("inputs.json: a clip", 1e-3, "kB"),
     "inputs_write": ("inputs.json: write it", 1e6, "us"),
     "inputs_read": ("inputs.json: read it", 1e6, "us"),
-    "fold_memory": ("a fold, for each clip learned from: in memory", 1, "bytes"),
+    "fold": ("a fold, for each clip: to make it", 1e9, "ns"),
+    "fold_memory": ("the same in memory", 1, "bytes"),
     "fold_bytes": ("the same on its way to a worker", 1, "bytes"),
     "count": ("count predictions: factor", 1e6, "us"),
     "count_power": ("count predictions: power of people", 1, ""),
@@ -231,6 +233,11 @@ def _of_the_calling_process(rates: Rates, cluster: Cluster) -> list[dict[str, Ce
             "leave-one-subject-out lists every clip in every fold: 64 GiB in the calling process",
             (64 * 2**30 * each / rates.fold_memory) ** 0.5,
             f"{loso * rates.fold_memory / GB:,.0f} GB, {loso * rates.fold_bytes / GB:,.0f} GB to be sent",
+        ),
+        _row(
+            "leave-one-subject-out makes its folds in the calling process: an hour",
+            (HOUR * each / rates.fold) ** 0.5,
+            f"{loso * rates.fold / HOUR:,.1f} hours",
         ),
         _row(
             "the calling process looks at clips one by one: an hour",

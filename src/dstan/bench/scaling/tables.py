@@ -227,6 +227,7 @@ def rates_of(found: Parts, size: Size) -> Rates:
         inputs_bytes=large["inputs_bytes"],
         inputs_write=large["inputs_write"],
         inputs_read=large["inputs_read"],
+        fold=lists["folds"] / (size.people[-1] ** 2 * size.clips_of_each),
         fold_memory=lists["fold_memory"] / (size.people[-1] * size.clips_of_each),
         fold_bytes=lists["fold_bytes"] / (size.people[-1] * size.clips_of_each),
         count=count,
