@@ -11,6 +11,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -86,17 +87,20 @@ class Round:
                 self._look()
                 while self._waiting and len(self._sent) < self._workers:
                     self._send(self._waiting.popleft())
+                yield from self._stop_overdue()
                 try:
                     future = self._finished.get(timeout=_LOOK_AGAIN)
                 except queue.Empty:
-                    yield from self._stop_overdue()
                     continue
                 sent = self._sent.pop(future, None)
-                if sent is not None and future.status in ("cancelled", "lost"):
+                if sent is None:
+                    continue
+                item = self._items[sent.index]
+                outcome = _outcome(future, item)
+                if outcome is None:
                     self._waiting.appendleft(sent.index)  # the scheduler was away; what it ran is run again
-                elif sent is not None:
-                    item = self._items[sent.index]
-                    yield sent.index, unpack(item, _outcome(future, item))
+                else:
+                    yield sent.index, unpack(item, outcome)
         finally:
             for future in self._sent:
                 future.release()
@@ -135,7 +139,10 @@ class Round:
         limit = self._task_limit
         if limit is None or all(time.monotonic() - sent.since <= limit for sent in self._sent.values()):
             return
-        where = {key: worker for worker, keys in self._client.processing().items() for key in keys}
+        try:
+            where = {key: worker for worker, keys in self._client.processing().items() for key in keys}
+        except OSError:  # as in _look
+            return
         for future, sent in list(self._sent.items()):
             if future.key not in where:
                 sent.since = time.monotonic()  # no worker has it yet
@@ -152,15 +159,20 @@ class Round:
                     self._waiting.append(sent.index)
 
 
-def _outcome(future: Any, item: object) -> tuple[Any, str]:
+def _outcome(future: Any, item: object) -> tuple[Any, str] | None:
+    """Return the result or the error of a task and its traceback; None where they went with the scheduler."""
     from distributed import KilledWorker
 
+    if future.status in ("cancelled", "lost"):
+        return None
     try:
         outcome: tuple[Any, str] = future.result()
     except KilledWorker as error:
         what = f"its worker was killed {error.allowed_failures + 1} times, most likely for the memory that it took"
         return TaskFailedError(what, where=item, hint=LESS_MEMORY), str(error)
     except Exception as error:  # noqa: BLE001 - what could not even be sent or begun; the traceback goes to the log
+        if future.status != "error" and isinstance(error, OSError | CancelledError):
+            return None  # finished, but gone before its result was fetched
         cause = error.__cause__ or error
         failed = task_failed(item, f"{type(cause).__name__}: {cause}")
         if isinstance(cause, ModuleNotFoundError):
