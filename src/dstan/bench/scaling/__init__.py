@@ -126,8 +126,14 @@ def _found(trials: Sequence[Trial], out: Path) -> dict[str, dict[str, Mapping[st
 
 
 def page(tables: Sequence[Table]) -> str:
-    """Return the tables as Markdown, each below its sentence."""
-    parts = []
+    """Return the plot and the tables as Markdown, each table below its sentence, as docs/growth.md has them.
+
+    Parameters
+    ----------
+    tables
+        What was measured.
+    """
+    parts = ["![How cost grows](images/growth.svg)"]
     for table in tables:
         lines = [f"**{table.name}**: {table.what}.", "", _line(table.columns), _line(["---"] * len(table.columns))]
         parts.append("\n".join([*lines, *(_line(row) for row in table.text())]))
