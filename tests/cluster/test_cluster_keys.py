@@ -65,6 +65,13 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     assert "chmod 700" in str(caught.value)
 
 
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
+    keys = make_keys(tmp_path / "keys")
+    keys.folder.chmod(0o770)
+    with pytest.raises(ConfigError, match="others than you can put files there"):
+        read_keys(keys.folder)
+
+
 def test_a_folder_without_keys_is_told_how_to_get_them(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=re.escape(f"dstan cluster keys {tmp_path}")):
         read_keys(tmp_path)

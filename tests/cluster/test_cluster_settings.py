@@ -87,6 +87,7 @@ def test_paths_with_spaces_are_quoted(tmp_path: Path) -> None:
         ({"cores": 2, "processes": 4}, "cores must be at least processes"),
         ({"gpu": "gpu:1"}, "gpu and gpu_memory belong together"),
         ({"gpu_memory": 40}, "gpu and gpu_memory belong together"),
+        ({"name": "my job"}, "may hold letters"),
         ({"jobs": 0}, "jobs must be at least 1"),
         ({"partition": "short"}, "there is no setting 'partition'"),
     ],

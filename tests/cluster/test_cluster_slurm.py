@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -126,7 +127,7 @@ def _dstan(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 
 def _done(*arguments: str, **environment: str) -> None:
     process = _dstan(*arguments, **environment)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
 
 
@@ -140,8 +141,8 @@ def test_an_evaluation_on_slurm_is_the_same_to_the_byte_and_ctrl_c_cancels_the_j
 ) -> None:
     folder, twin = tmp_path / "shared folder", tmp_path / "twin"
     file = folder / "scheduler.json"
-    _done("synth", "casme2", "--subjects", "3", "--clips", "12", "--size", "160x120", "--out", str(twin))
-    settings = [f"--set={name}={value}" for name, value in {**SMALL, "processes": 2, "jobs": 2}.items()]
+    _done("synth", "casme2", "--subjects", "3", "--clips", "6", "--size", "160x120", "--out", str(twin))
+    settings = [f"--set={name}={value}" for name, value in {**SMALL, "jobs": 2}.items()]
     process = _dstan("cluster", "slurm", *settings, "--out", str(folder))
     try:
         _until(lambda: file.exists() or process.poll() is not None, "no scheduler file was written")
@@ -162,7 +163,7 @@ def test_an_evaluation_on_slurm_is_the_same_to_the_byte_and_ctrl_c_cancels_the_j
         shown, errors = _stop(process)
     assert process.returncode == 0, errors
     assert "Scheduler: tls://127.0.0.1:" in shown
-    assert "4 of 4 worker processes have joined" in errors
+    assert "2 of 2 worker processes have joined" in errors
     assert "Traceback" not in errors
     assert not file.exists()
     _until(lambda: not _jobs(), "the jobs were not cancelled")
@@ -173,7 +174,9 @@ def test_an_evaluation_on_slurm_is_the_same_to_the_byte_and_ctrl_c_cancels_the_j
 
 
 def test_a_job_that_ends_is_replaced(slurm: Path, tmp_path: Path) -> None:
-    with slurm_cluster(SlurmSettings.from_dict({**SMALL, "processes": 2}), tmp_path / "folder") as cluster:
+    settings = SlurmSettings.from_dict({**SMALL, "processes": 2, "dashboard": "127.0.0.1:0"})
+    with slurm_cluster(settings, tmp_path / "folder") as cluster:
+        assert urllib.request.urlopen(str(cluster.dashboard), timeout=60).status == 200
         _until(lambda: cluster.workers() == 2, "the workers did not join")
         assert cluster.replace_ended() == []
         (first,) = _jobs()
@@ -183,6 +186,29 @@ def test_a_job_that_ends_is_replaced(slurm: Path, tmp_path: Path) -> None:
         _until(lambda: cluster.workers() == 2, "no others joined")
         assert len(_jobs()) == 1
         assert _jobs() != [first]
+    _until(lambda: not _jobs(), "the jobs were not cancelled")
+
+
+@pytest.mark.parametrize("command", ["squeue", "sbatch"])
+def test_slurm_that_is_away_for_a_while_ends_nothing(
+    slurm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, command: str
+) -> None:
+    away = tmp_path / "bin"
+    away.mkdir()
+    (away / command).write_text("#!/bin/sh\necho 'error: Unable to contact slurm controller' >&2\nexit 1\n")
+    (away / command).chmod(0o755)
+    with slurm_cluster(SlurmSettings.from_dict(SMALL), tmp_path / "folder") as cluster:
+        (first,) = _jobs()
+        subprocess.run(["scancel", first], check=True)
+        _until(lambda: not _jobs(), "the job did not end")
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", f"{away}:{os.environ['PATH']}")
+            for _ in range(4):
+                assert cluster.replace_ended() == []
+        assert "Unable to contact slurm controller" in caplog.text
+        cluster.replace_ended()
+        assert len(_jobs()) == 1
+        _until(lambda: cluster.workers() == 1, "no other joined")
     _until(lambda: not _jobs(), "the jobs were not cancelled")
 
 

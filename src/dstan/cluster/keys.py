@@ -126,15 +126,17 @@ def read_keys(folder: Path) -> Keys:
     Raises
     ------
     ConfigError
-        If it holds none, others than its owner can read the key, or the certificate has ended.
+        If it holds none, others than its owner can read the key or write there, or the certificate has ended.
     """
     folder = folder.absolute()
     for name in (CERTIFICATE, KEY, CONFIGURATION):
         if not (folder / name).is_file():
             raise ConfigError(f"there is no {name}", where=folder, hint=f"Make keys: dstan cluster keys {folder}")
+    hint = f"chmod 700 {folder} && chmod 600 {folder}/*.pem; if they may have done so, make new keys"
     if (folder / KEY).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        hint = f"chmod 700 {folder} && chmod 600 {folder}/*.pem; if they may have read it, make new keys"
         raise ConfigError("others than you can read the key", where=folder / KEY, hint=hint)
+    if folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ConfigError("others than you can put files there", where=folder, hint=hint)
     until = _end(folder / CERTIFICATE)
     if until <= datetime.now(UTC):
         hint = f"Delete {folder} and make new keys: dstan cluster keys {folder}"

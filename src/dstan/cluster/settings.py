@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from dstan.config import Settings, setting
@@ -17,7 +18,8 @@ class SlurmSettings(Settings):
     Raises
     ------
     ConfigError
-        If a value is out of range, a job has fewer cores than processes, or a GPU of unknown memory.
+        If a value is out of range, a job has fewer cores than processes or a GPU of unknown memory,
+        or jobs are named by more than a word.
     """
 
     jobs: int = setting(1, "Jobs that run at a time; one that ends is replaced by another.", low=1)
@@ -42,6 +44,8 @@ class SlurmSettings(Settings):
         super().__post_init__()
         if self.cores and self.cores < self.processes:
             raise ConfigError(f"cores must be at least processes ({self.processes}), not {self.cores}")
+        if not re.fullmatch(r"[\w.-]+", self.name):
+            raise ConfigError(f"name {self.name!r} may hold letters, digits and . _ - only")
         if bool(self.gpu) != bool(self.gpu_memory):
             raise ConfigError("gpu and gpu_memory belong together", hint='For example gpu = "gpu:1", gpu_memory = 40')
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import shlex
+import logging
+import os
 import shutil
 import socket
 import subprocess
@@ -15,68 +15,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dstan._atomic import write_text
+from dstan.cluster.jobs import LOGS, ORPHANED_AFTER, job_options, jobqueue
 from dstan.cluster.keys import Keys, dask_settings, make_keys, read_keys
 from dstan.cluster.settings import SlurmSettings
-from dstan.errors import ConfigError, MissingDependencyError, TaskFailedError
+from dstan.errors import ConfigError, TaskFailedError
 
-SCHEDULER_FILE, LOGS = "scheduler.json", "logs"
-ORPHANED_AFTER = 60
-"""Seconds without a scheduler after which a worker ends by itself, and its job with it."""
-_QUIET = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
-"""What a worker listens to besides its messages, by HTTP: to nobody on another host."""
+log = logging.getLogger(__name__)
+
+SCHEDULER_FILE = "scheduler.json"
 ANSWERS_WITHIN = 30
 """Seconds in which SLURM has to answer."""
 FAILED_IN_A_ROW = 3
 """Jobs in a row that may end before their workers have joined."""
-
-
-def job_script(settings: SlurmSettings, folder: Path) -> str:
-    """Return the script that would be submitted for each job; the scheduler's address and the number are left open.
-
-    Parameters
-    ----------
-    settings
-        What is asked for.
-    folder
-        Where keys and logs would lie.
-    """
-    job = _dask_jobqueue().slurm.SLURMJob
-    made = job("tls://SCHEDULER:PORT", name=f"{settings.name}-NUMBER", **_job_options(settings, folder.absolute()))
-    return str(made.job_script())
-
-
-def _dask_jobqueue() -> Any:
-    try:
-        import dask_jobqueue
-    except ImportError as error:
-        raise MissingDependencyError("SLURM needs dask-jobqueue", hint="pip install 'dstan[cluster]'") from error
-    return dask_jobqueue
-
-
-def _job_options(settings: SlurmSettings, folder: Path) -> dict[str, Any]:
-    """Return the arguments of dask-jobqueue that make a job; one process has one thread."""
-    directives = [f'--output="{folder / LOGS}/%x-%j.log"', *settings.directives]
-    if settings.gpu:
-        directives.insert(0, f"--gres={settings.gpu}")
-    share = settings.gpu_memory_of_a_process
-    return {
-        "queue": settings.queue or None,
-        "account": settings.account or None,
-        "walltime": settings.walltime,
-        "job_name": settings.name,
-        "cores": settings.processes,
-        "job_cpu": settings.cores_of_a_job,
-        "processes": settings.processes,
-        "memory": str(settings.memory_of_a_job),
-        "python": shlex.quote(settings.python) if settings.python else None,
-        "local_directory": shlex.quote(settings.local_directory) if settings.local_directory else None,
-        "interface": settings.interface or None,
-        "protocol": "tls://",
-        "death_timeout": ORPHANED_AFTER,
-        "job_extra_directives": directives,
-        "job_script_prologue": [*settings.setup, f"export DASK_CONFIG={shlex.quote(str(folder))}"],
-        "worker_extra_args": [*_QUIET, *(["--resources", f"gpu_memory={share}"] if share else [])],
-    }
 
 
 @contextmanager
@@ -135,8 +85,8 @@ def _started(settings: SlurmSettings, keys: Keys) -> Iterator[Any]:
         "port": settings.port,
         "interface": settings.interface or None,
     }
-    options = _job_options(settings, keys.folder)
-    kind = _dask_jobqueue().SLURMCluster
+    options = job_options(settings, keys.folder)
+    kind = jobqueue().SLURMCluster
     patience = {"distributed": {"deploy": {"lost-worker-timeout": f"{ORPHANED_AFTER}s"}}}
     with dask.config.set(dask.config.merge(dask.config.config, dask_settings(keys.folder), patience)):
         try:
@@ -207,6 +157,8 @@ class SlurmCluster:
     def replace_ended(self) -> list[str]:
         """Submit another job for each that has ended: its time was over, its node died, or it never began well.
 
+        Where SLURM does not answer, or refuses for now, that is logged, and the next call tries again.
+
         Returns
         -------
         The ids of those that have ended.
@@ -216,19 +168,28 @@ class SlurmCluster:
         TaskFailedError
             If three in a row have ended before their workers joined.
         """
-        jobs = {name: str(job.job_id) for name, job in dict(self._cluster.workers).items()}
+        jobs = {name: job.job_id for name, job in dict(self._cluster.workers).items()}
         there = self._names()
         self._joined |= {number for name, number in jobs.items() if any(one.startswith(f"{name}-") for one in there)}
-        queued = _queued(self._settings.name)
-        ended = {name: number for name, number in jobs.items() if number not in queued}
+        try:
+            queued = _queued(self._settings.name)
+            ended = {name: number for name, number in jobs.items() if number not in queued}
+            self._let_go(ended)
+            self.submit()
+        except (ConfigError, OSError, subprocess.SubprocessError) as error:
+            log.warning("%s; tried again later", error)
+            return []
+        return [number for number in ended.values() if number is not None]
+
+    def _let_go(self, ended: dict[str, str | None]) -> None:
+        """Forget jobs, so that their names are free, and count those that never joined; None was never taken."""
         for name, number in ended.items():
-            self._failed = 0 if number in self._joined else self._failed + 1
+            self._cluster.worker_spec.pop(name, None)
+            if number is not None:
+                self._failed = 0 if number in self._joined else self._failed + 1
             if self._failed >= FAILED_IN_A_ROW:
                 raise _never_joined(number, self.keys.folder / LOGS / f"{self._settings.name}-{number}.log")
-            self._cluster.worker_spec.pop(name, None)
-        self._settle()  # lets go of them, so that their names are free
-        self.submit()
-        return list(ended.values())
+        self._settle()
 
     def _settle(self) -> None:
         """Submit and cancel what is not yet as wanted."""
@@ -270,7 +231,7 @@ def _queued(name: str) -> set[str]:
     OSError
         If SLURM does not answer.
     """
-    command = ["squeue", "--noheader", "--format=%A", f"--user={getpass.getuser()}", f"--name={name}"]
+    command = ["squeue", "--noheader", "--format=%A", f"--user={os.getuid()}", f"--name={name}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWERS_WITHIN)
     if done.returncode:
         raise OSError(f"squeue: {done.stderr.strip()}")
@@ -283,7 +244,7 @@ def _what_sbatch_said(error: RuntimeError) -> str:
     return lines[-1].strip() if lines else str(error).splitlines()[0]
 
 
-def _never_joined(number: str, file: Path) -> TaskFailedError:
+def _never_joined(number: str | None, file: Path) -> TaskFailedError:
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
     said = f"; the last words of job {number}: {lines[-1].strip()}" if lines else ""
     return TaskFailedError(
