@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dstan._version import __version__
-from dstan.cli import app
+from dstan.cli import app, output, spotting_work
 from dstan.errors import FaceError, FrameError
 from dstan.inference import Model
 from dstan.inference import spotting as library
 from dstan.inference.shipped import SYNTHETIC_ONLY
-from dstan.inference.spotting import Spotting
+from dstan.inference.spotting import Spotting, many
+from dstan.inference.spotting.many import Request
 from dstan.reports import overlay
 from spotted import event, spotting
 
@@ -204,6 +205,44 @@ def test_a_folder_that_cannot_be_written_is_said_before_any_work(asked: list[dic
     assert result.exit_code == 1
     assert "nothing can be written there" in result.stderr
     assert asked == []
+
+
+def test_bars_are_off_the_screen_while_a_table_is_printed(
+    asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    class Bars:
+        """Bars that tell when they are taken away and put back."""
+
+        def stop(self) -> None:
+            done.append("stop")
+
+        def start(self) -> None:
+            done.append("start")
+
+    monkeypatch.setattr(output, "_BARS", [Bars()])
+    monkeypatch.setattr(spotting_work, "show_spotting", lambda found: done.append(found.path.name))
+    assert run("one.mp4", "two.mp4", *HERE).exit_code == 0
+    assert done == ["stop", "one.mp4", "start", "stop", "two.mp4", "start"]
+
+
+def test_tables_and_the_document_come_in_the_order_that_was_asked_for(
+    recordings: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    written: list[list[str]] = []
+
+    def backwards(paths: list[Path], request: Request, **how: Any) -> Iterator[tuple[int, Spotting]]:
+        for index in reversed(range(len(paths))):
+            yield index, spotting(paths[index])
+            written.append(sorted(file.stem for file in tmp_path.glob("*.csv")))
+
+    monkeypatch.setattr(many, "spot_videos", backwards)
+    shown = [line for line in run(*recordings, *HERE).stdout.splitlines() if "3 micro-expressions" in line]
+    assert [Path(line.partition(":")[0]).stem for line in shown] == ["one", "two", "three"]
+    said = json.loads(run(*recordings, *HERE, "--json", "--out", str(tmp_path), "--format", "csv").stdout)
+    assert [Path(video["video"]).stem for video in said["videos"]] == ["one", "two", "three"]
+    assert written[-3:] == [["three"], ["three", "two"], ["one", "three", "two"]]
 
 
 def test_json_is_one_document_with_videos_files_and_failures(asked: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dstan._engine import usable_cores
 from dstan.errors import DstanError, FaceError, FrameError, ModelError
-from dstan.inference.spotting import Spotting, SpottingSettings
+from dstan.inference.spotting import Spotting, SpottingSettings, many
 from dstan.inference.spotting.many import Request, processes, spot_videos
 from dstan.reports.video_files import write_files
 from dstan.synthesis.animation import Performance, portrait_of
@@ -98,11 +97,15 @@ def test_a_folder_that_is_no_model_is_said_before_any_video(videos: list[Path], 
         next(iter(spot_videos(videos, Request(model=tmp_path))))
 
 
-def test_no_more_processes_than_memory_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_processes_than_memory_has_room_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(many, "usable_cores", lambda: 8)
     monkeypatch.setattr(memory, "_free", lambda device: 2**30)
     assert processes(10) == 1
+    assert "memory has room for 1 at a time" in caplog.text
     monkeypatch.setattr(memory, "_free", lambda device: 2**40)
-    assert processes(10) == min(10, usable_cores())
+    assert processes(10) == 8
     assert processes(1) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from dstan.inference.spotting.settings import SpottingSettings
 
 if TYPE_CHECKING:
     from dstan.inference.predict import Model
+
+log = logging.getLogger(__name__)
 
 WORKER = 700 * 2**20
 """Bytes that a process takes that spots and names, whatever the length of a video (docs/spotting.md)."""
@@ -158,7 +161,10 @@ def processes(videos: int) -> int:
     """
     from dstan.training.memory import fits_at_once
 
-    return max(1, min(videos, usable_cores(), fits_at_once("cpu", WORKER)))
+    most, room = min(videos, usable_cores()), fits_at_once("cpu", WORKER)
+    if room < most:
+        log.warning("memory has room for %d at a time, of %.1f GiB each, where %d could run", room, WORKER / 2**30, most)
+    return min(most, room)
 
 
 @dataclass(frozen=True)
