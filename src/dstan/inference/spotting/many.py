@@ -163,7 +163,9 @@ def processes(videos: int) -> int:
 
     most, room = min(videos, usable_cores()), fits_at_once("cpu", WORKER)
     if room < most:
-        log.warning("memory has room for %d at a time, of %.1f GiB each, where %d could run", room, WORKER / 2**30, most)
+        log.warning(
+            "memory has room for %d at a time, of %.1f GiB each, where %d could run", room, WORKER / 2**30, most
+        )
     return min(most, room)
 
 
