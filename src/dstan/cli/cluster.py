@@ -64,8 +64,12 @@ def keys(
 
 @group.command()
 def slurm(
-    config: options.Config = None,
-    assignments: options.Set = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE.toml", help="What is asked of SLURM: --print-config.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting, as jobs=20; may be repeated.")
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Keys, logs and the file for --cluster; every node sees it.")
     ] = Path("dstan-cluster"),
