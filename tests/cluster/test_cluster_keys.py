@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -73,7 +72,7 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_keys_is_told_how_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=re.escape(f"dstan cluster keys {tmp_path}")):
+    with pytest.raises(ConfigError, match=r"these are no keys: .*dstan cluster keys FOLDER"):
         read_keys(tmp_path)
 
 

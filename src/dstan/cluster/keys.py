@@ -131,7 +131,8 @@ def read_keys(folder: Path) -> Keys:
     folder = folder.absolute()
     for name in (CERTIFICATE, KEY, CONFIGURATION):
         if not (folder / name).is_file():
-            raise ConfigError(f"there is no {name}", where=folder, hint=f"Make keys: dstan cluster keys {folder}")
+            hint = "Name a folder of keys, or one that is not there yet: dstan cluster keys FOLDER makes it"
+            raise ConfigError(f"these are no keys: there is no {name}", where=folder, hint=hint)
     hint = f"chmod 700 {folder} && chmod 600 {folder}/*.pem; if they may have done so, make new keys"
     if (folder / KEY).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError("others than you can read the key", where=folder / KEY, hint=hint)
