@@ -120,7 +120,7 @@ def bench(
 
     Some fifteen minutes, and it goes on where it was stopped: `dstan bench spotting --out spotted`
 
-    How cost grows, an hour, and it goes on where it was stopped: `dstan bench scaling --out grown`
+    How cost grows, half an hour, and it goes on where it was stopped: `dstan bench scaling --out grown`
 
     Hours, and it goes on where it was stopped: `dstan bench teacher --root casme2=A --root samm=B --out measured`
     """

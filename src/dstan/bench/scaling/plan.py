@@ -44,7 +44,7 @@ class Size:
     pairs: int = 3
     subjects: tuple[int, ...] = (5, 10, 20, 50, 100)
     clips_each: int = 5
-    paired_subjects: tuple[int, int] = (50, 16)
+    paired_subjects: tuple[int, int] = (50, 10)
     epochs: int = 2
     tasks: tuple[int, ...] = (100, 500, 2000)
     people: tuple[int, ...] = (100, 300, 1000, 3000)
