@@ -137,8 +137,8 @@ def test_work_is_done_by_workers_with_the_environment_of_tasks(running: tuple[Ke
     keys, file = running
     address = json.loads(file.read_text())["address"]
     assert address.startswith("tls://")
-    for target in (file, address):
-        done = _send(target, keys.folder)
+    for target, configured in ((file, None), (file, keys.folder), (address, keys.folder)):
+        done = _send(target, configured)
         assert done.stdout.splitlines() == ["OMP_NUM_THREADS 1", "MALLOC_ARENA_MAX 1"], done.stderr
 
 

@@ -157,7 +157,7 @@ def test_an_evaluation_on_slurm_is_the_same_to_the_byte_and_ctrl_c_cancels_the_j
             "--set=recipe.size=[64, 64]",
         ]
         shared = ["--cluster", str(file), "--cache", str(tmp_path / "cache")]
-        _done(*evaluate, *shared, "--out", str(tmp_path / "there"), DASK_CONFIG=str(folder))
+        _done(*evaluate, *shared, "--out", str(tmp_path / "there"))
         assert len(_jobs("R")) == 2
     finally:
         shown, errors = _stop(process)

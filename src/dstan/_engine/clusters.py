@@ -34,19 +34,21 @@ def remote_client(cluster: str) -> Iterator[Any]:
     Parameters
     ----------
     cluster
-        The scheduler's address, or the file that it wrote its address to.
+        The scheduler's address, or the file that it wrote its address to; keys that lie beside that file are used.
 
     Raises
     ------
     ConfigError
         If nobody answers there, or messages would travel unencrypted between hosts.
     """
+    import dask
     from distributed import Client
     from distributed.utils import silence_logging_cmgr
 
     address = address_of(cluster)
     try:
-        client = Client(address, set_as_default=False, timeout=ANSWERS_WITHIN)
+        with dask.config.set(_keys_beside(cluster)):
+            client = Client(address, set_as_default=False, timeout=ANSWERS_WITHIN)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise ConfigError(
             f"no Dask scheduler answers: {error}",
@@ -87,6 +89,17 @@ def _address_in(file: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = "A scheduler writes one with: dask scheduler --scheduler-file FILE"
         raise ConfigError("this is not a scheduler's file", where=file, hint=hint) from error
+
+
+def _keys_beside(cluster: str) -> dict[str, Any]:
+    """Return what Dask is told of keys by the configuration beside a scheduler's file, if there is one."""
+    import dask
+
+    if "://" in cluster:
+        return {}
+    beside = dask.config.collect_yaml([str(Path(cluster).with_name("dask.yaml"))])
+    found = [{"distributed": {"comm": dask.config.get("distributed.comm", {}, config=one)}} for one in beside]
+    return dict(dask.config.merge(dask.config.config, *found))
 
 
 def _is_loopback(host: str) -> bool:

@@ -113,8 +113,7 @@ def _show(cluster: SlurmCluster, as_json: bool) -> None:
     output.say(f"Scheduler: {cluster.address}", "bold")
     if cluster.dashboard:
         output.say(f"Dashboard: {cluster.dashboard}")
-    file, folder = shlex.quote(str(cluster.file)), shlex.quote(str(cluster.keys.folder))
-    output.say(f"Next, in another terminal: DASK_CONFIG={folder} dstan evaluate ... --cluster {file}")
+    output.say(f"Next, in another terminal: dstan evaluate ... --cluster {shlex.quote(str(cluster.file))}")
     output.say("Ctrl-C ends the cluster and cancels its jobs.", "dim")
 
 
