@@ -22,7 +22,12 @@ def answer(path: str = "/", local: bool = True, **headers: str) -> tuple[int, di
         sent.append(message)
 
     asked = {"host": "127.0.0.1:7860", **headers}
-    scope = {"type": "http", "path": path, "headers": [(key.encode(), value.encode()) for key, value in asked.items()]}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "headers": [(key.encode(), value.encode()) for key, value in asked.items()],
+    }
     asyncio.run(Guard(application, local)(scope, None, send))
     return sent[0]["status"], {key.decode(): value.decode() for key, value in sent[0]["headers"]}
 

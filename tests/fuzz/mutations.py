@@ -83,5 +83,5 @@ def _edit(value: Any, chance: random.Random) -> Any:
 
 def _other(value: Any, chance: random.Random) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool) and chance.random() < 0.5:
-        return chance.choice((value + 1, value - 1, -value, value * 1000, float(value)))
+        return chance.choice((value + 1, value - 1, -value, value * 1000, float(str(value))))
     return chance.choice(ODD)

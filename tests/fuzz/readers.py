@@ -309,7 +309,16 @@ SEARCH = {
     "settings": ["svm.C"], "candidates": [{"svm.C": [1.0]}, {"svm.C": [2.0]}], "parts": 2, "score": "uf1",
     "choices": [{"fold": "s0", "seed": 0, "scores": [0.5, None], "chosen": 0}],
 }  # fmt: skip
-LOOKS = [{"name": "c", "emotion": "joy", "lines": ["a"], "warnings": [], "full": True, "pictures": {"crop": "data:,"}}]
+LOOKS = [
+    {
+        "name": "c",
+        "emotion": "joy",
+        "lines": ["a"],
+        "warnings": [],
+        "full": True,
+        "pictures": {"crop": "data:image/png,"},
+    }
+]
 
 
 @functools.cache

@@ -130,9 +130,13 @@ def _path(folder: Path, written: str) -> Path:
 
 
 def _files(path: Path) -> tuple[str, ...]:
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise FrameError(f"the path cannot be looked up: {error.strerror}", hint="Correct the path") from error
+    if is_folder:
         return video.list_images(path)
-    if not path.is_file():
+    if not is_file:
         raise FrameError(f"no frames: looked for an image folder or a video file at {path}", hint=_path_hint(path))
     if not video.is_video(path):
         raise FrameError(f"{path.name} is neither an image folder nor a video file by its name", hint="Name the folder")

@@ -36,6 +36,8 @@ from dstan.training.memory import memory_of_a_fit
 
 Shape = tuple[int, int, int, int]
 """(T, C, H, W) of a clip as a network sees it."""
+LARGEST_CLIP = 2**31
+"""Numbers of a clip as a network sees it, at most; a minute of 224 x 224 at 200 frames a second has as many."""
 UNIT_NUMBERS = "units.numbers"
 """Among what was learned: which action units the layer tells whose arrays are units.weight and units.bias."""
 Attention = Mapping[str, Sequence[NDArray[np.float32]] | None]
@@ -408,6 +410,8 @@ class NetworkRecognizer(Recognizer):
         self, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any], classes: tuple[str, ...]
     ) -> None:
         t, c, h, w = (int(side) for side in document["shape"])
+        if min(t, c, h, w) < 1 or t * c * h * w > LARGEST_CLIP:
+            raise ValueError(f"its clips are of {_sides((t, c, h, w))}")
         self.shape = (t, c, h, w)
         self.learned = below(arrays, "learned")
         self.svm.arrays = below(arrays, "svm")

@@ -259,6 +259,8 @@ def read_looks(run: Path) -> list[dict[str, Any]]:
             text = [look["name"], look["emotion"], *look["lines"], *look["warnings"], *look["pictures"].values()]
             if not all(isinstance(one, str) for one in text):
                 raise TypeError("what is said of a clip is not text")
+            if not all(one.startswith("data:image/") for one in look["pictures"].values()):
+                raise ValueError("a picture lies elsewhere")
     except FileNotFoundError:
         return []
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
