@@ -5,6 +5,7 @@ A person is ``(corpus, subject)``: subject 1 of two corpora are two people.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -133,7 +134,7 @@ def kfold_by_subject(people: Sequence[Person], n: int, seed: int = 0) -> tuple[F
     if n < 2:
         raise CorpusError(f"at least 2 folds are needed, not {n}")
     order = np.random.default_rng(child_seed(seed, "kfold_by_subject")).permutation(len(everyone))
-    counts = {person: sum(other == person for other in people) for person in everyone}
+    counts = Counter(people)
     parts: list[set[Person]] = [set() for _ in range(n)]
     for person in sorted((everyone[i] for i in order), key=lambda person: -counts[person]):
         min(parts, key=lambda part: (sum(counts[p] for p in part), len(part))).add(person)
