@@ -332,3 +332,8 @@ def test_the_dimension_is_limited_by_the_training_clips() -> None:
 def test_a_grid_finer_than_the_frames_names_the_clip() -> None:
     with pytest.raises(ShapeError, match=r"arrays/0/0: a length of 24 cannot be divided into 25 blocks"):
         small(grid=(25, 2)).fit(small_clips(12))
+
+
+def test_a_codebook_without_words_is_refused_before_a_compiled_loop_reads_behind_it() -> None:
+    with pytest.raises(ShapeError, match="holds no words"):
+        nearest_words(np.zeros((2, 3, 4, 4), np.uint8), np.zeros((0, 16)), np.zeros((256, 8)))

@@ -345,11 +345,14 @@ def run_folder(content: bytes) -> None:
     files = run_files()
     part = PARTS[content[0] % len(PARTS)] if content else PARTS[0]
     run = scratch() / "run"
+    own: dict[str, Callable[[Path], object]] = {
+        "inputs.json": read_clips,
+        "looks.json": read_looks,
+        "majority/search.json": lambda run: read_search(run / "majority"),
+    }
     (run / part).write_bytes(content[1:])
     try:
-        for read in (load_and_score, read_clips, read_looks, lambda run: read_search(run / "majority")):
-            with suppress(DstanError):
-                read(run)
+        own.get(part, load_and_score)(run)
     finally:
         (run / part).write_bytes(files[part])
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dstan._engine import single_thread
 from dstan.descriptors.blocks import Grid, block_histograms, block_of
 from dstan.descriptors.compiling import compiled
+from dstan.errors import ShapeError
 
 COMPONENTS = {"sign": slice(0, 2), "magnitude": slice(2, 4), "orientation": slice(4, 8)}
 """The bytes that each component is described by."""
@@ -142,6 +143,8 @@ def nearest_words(
     points
         (256, 8) the numbers that a byte stands for.
     """
+    if not len(words):
+        raise ShapeError("a codebook holds no words", hint="The model is damaged: train again")
     parts = words.reshape(len(words), len(codes), 8)
     closeness = points @ parts.transpose(1, 2, 0) - (parts**2).sum(axis=-1).T[:, None] / 2
     found = np.empty(codes[0].size, dtype=np.min_scalar_type(len(words) - 1))
