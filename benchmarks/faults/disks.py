@@ -32,7 +32,7 @@ def _full(site: Site, chance: random.Random, outcome: Outcome, place: Path, size
     outcome.detail = f"{size // 1024} KiB"
     with _mounted(place, "-t", "tmpfs", "-o", f"size={size},nr_inodes=10000", "none"):
         done = site.evaluate().wait()
-        outcome.stopped(done, "No space left")
+        outcome.stopped(done, "no space left", "Free some space")
         outcome.must(site.all_gone(), "processes left after the error")
         before = site.finished()
         _mount("-o", f"remount,{ENOUGH}", str(place))
@@ -56,7 +56,7 @@ def read_only_part(site: Site, chance: random.Random, outcome: Outcome) -> None:
         entry.unlink()
     outcome.detail = f"{len(lost)} of {ENTRIES} entries missing"
     with _read_only(site.cache):
-        outcome.stopped(site.evaluate().wait(), "Read-only")
+        outcome.stopped(site.evaluate().wait(), "read-only", "Choose a folder")
         outcome.must(site.all_gone(), "processes left after the error")
     outcome.completed(site, site.evaluate().wait(), {})
 

@@ -1,4 +1,4 @@
-"""A method of one's own that does what a variable says when it is fitted without the person named: hang, or eat memory.
+"""A method of one's own that does what a variable says in one fold, that of the person named: hang, or eat memory.
 
 Run as a script it evaluates the method, as people do: ``sick_method.py TWIN CACHE OUT``.
 """
@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 import dstan
+from dstan._random import child_seed
 from dstan.preprocessing.cache import Cache
 from dstan.recognizers import recognizer
 from dstan.recognizers.bi_woof import BiWOOF
 
-LIMIT = 6.0
+LIMIT = 15.0
 """Seconds that a task may take."""
 
 
@@ -28,8 +29,7 @@ class Sick(BiWOOF):
     """Bi-WOOF, until the variable ``SICK`` says otherwise; ``ONCE`` names a file that remembers that it was sick."""
 
     def _fit(self, clips: Any, *arguments: Any, **options: Any) -> None:
-        people = {clip.clip.subject for clip in clips}
-        if os.environ.get("SICKNESS") and os.environ["WITHOUT"] not in people:
+        if os.environ.get("SICKNESS") and options["seed"] == child_seed(0, "fold", os.environ["WITHOUT"]):
             _be_sick(os.environ["SICKNESS"], os.environ.get("ONCE"))
         super()._fit(clips, *arguments, **options)
 

@@ -23,7 +23,7 @@ FOLDS = 16
 MARK = "DSTAN_FAULT_TRIAL"
 PATIENCE = 180.0
 GONE_WITHIN = 30.0
-DASKS = ("dask-scratch-space", "global.lock")
+LOCKS = (".lock", ".dirlock")
 ENTRIES = 24
 """Files that a whole cache holds: aligned frames and what was made of them, of 12 clips."""
 
@@ -133,10 +133,10 @@ class Site:
     def hidden(self) -> list[str]:
         """List temporary files that nobody removed, in the run and in the folder for temporary files.
 
-        Dask leaves an empty ``dask-scratch-space`` with its lock; what a killed worker had there, the next one removes.
+        Dask leaves empty folders and locks in its ``dask-scratch-space``; the next ones that start remove them.
         """
-        found = [*self.run.rglob(".*"), *self.temporary.iterdir(), *self.temporary.glob("dask-scratch-space/*")]
-        return [str(file.relative_to(self.folder)) for file in found if file.name not in DASKS]
+        found = [*self.run.rglob(".*"), *(file for file in self.temporary.rglob("*") if not file.is_dir())]
+        return [str(file.relative_to(self.folder)) for file in found if file.suffix not in LOCKS]
 
     def is_same(self, run: Path | None = None) -> bool:
         """Tell whether a run wrote what the undisturbed one did."""
@@ -209,11 +209,18 @@ class Cluster:
         quiet = ("--host", "127.0.0.1", "--no-dashboard")
         port = ("--port", str(self.port), "--scheduler-file", str(self.file))
         self.scheduler = self._dask("scheduler", *quiet, *port)
-        assert wait_for(self.file.exists), "the scheduler does not start"
-        self.address = str(json.loads(self.file.read_text())["address"])
+        assert wait_for(self._is_told), "the scheduler does not start"
         self.port = int(self.address.rpartition(":")[2])
         one = ("--nthreads", "1", "--memory-limit", "0", "--local-directory", str(self.site.folder / "scratch"))
         self.workers = [self._dask("worker", self.address, *quiet, *one) for _ in range(workers)]
+
+    def _is_told(self) -> bool:
+        """Read the scheduler's address, once all of it is written."""
+        try:
+            self.address = str(json.loads(self.file.read_text())["address"])
+        except (OSError, ValueError):
+            return False
+        return True
 
     def _dask(self, *arguments: str) -> Running:
         self.started.append(self.site.start([sys.executable, "-m", "dask", *arguments]))

@@ -49,9 +49,9 @@ def _fails(
     done = _start(site, chance, outcome, how, group=group).wait()
     outcome.must(site.all_gone(), "processes left after the error")
     person = outcome.detail.split()[0]
-    outcome.stopped(done, f"fold {person}, seed", *words)
+    outcome.stopped(done, f"fold {person}, seed 0", *words)
     before = site.finished()
-    outcome.must(len(before) == FOLDS - 4, f"{len(before)} folds finished, not {FOLDS - 4}")
+    outcome.must(len(before) == FOLDS - 1, f"{len(before)} folds finished, not {FOLDS - 1}")
     outcome.completed(site, _start(site, chance, outcome, "").wait(), before)
 
 

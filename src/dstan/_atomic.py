@@ -16,6 +16,7 @@ from dstan.errors import DstanError, StorageError
 
 _TRIES = 100
 """How often a folder is made again that another process removes before there is a file in it."""
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WRITING = (*_NO_ROOM, errno.EROFS, errno.EIO)
 """What can only be about the file that is written, whatever else is done on the way."""
@@ -75,6 +76,13 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
 def write_json(path: Path, document: Any, *, private: bool = False) -> None:
     """Write a JSON document atomically, keys in their given order."""
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n", private=private)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder; nobody may be writing there."""
+    for file in folder.glob(".*"):
+        if _TEMPORARY.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path, mode: int) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from evaluation_fakes import CLASSES, Joined, Nearest, make_clips
 from dstan.clips import PreparedClip
 from dstan.errors import ConfigError, CorpusError, RunError
 from dstan.evaluation import Result, evaluate, load_run
+from dstan.evaluation.folds import FoldTask, run_fold
 from dstan.metrics import confusion_matrix, scores
 from dstan.recognizers import Majority, Recognizer, model_files
 
@@ -89,7 +91,7 @@ def test_a_fold_that_is_not_whole_is_made_again(tmp_path: Path, damage: str) -> 
     fold = run / "nearest" / "folds" / "s1-seed0"
     if damage == "no fold.json":
         (fold / "fold.json").unlink()
-        (fold / ".fold.json.abc").write_text("{")
+        (fold / ".fold.json.0123abcd").write_text("{")
     elif damage == "half a table":
         (fold / "predictions.csv").write_text("corpus,subj")
     else:
@@ -97,6 +99,42 @@ def test_a_fold_that_is_not_whole_is_made_again(tmp_path: Path, damage: str) -> 
         (fold / "fold.json").write_text(json.dumps({**document, "digest": "0" * 16}))
     evaluate(Nearest(), make_clips(), out=run, workers=0)
     assert _bytes(run) == before
+    assert not list(run.rglob(".*"))  # nor is anything left of what was being written
+
+
+def test_a_part_whose_model_was_cut_short_is_fitted_again_for_the_whole(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    evaluate(Joined("joined"), make_clips(), out=run, workers=0)
+    before = _bytes(run, "joined")
+    model = run / "part" / "folds" / "s1-seed0" / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-1])
+    (run / "joined" / "folds" / "s1-seed0" / "fold.json").unlink()
+    seen: list[str] = []
+    evaluate(
+        Joined("joined"),
+        make_clips(),
+        out=run,
+        workers=0,
+        progress=lambda _stage, _done, _of, note="": seen.append(note),
+    )
+    assert seen == ["already finished", "part, fold s1, seed 0", "joined, fold s1, seed 0"]
+    assert _bytes(run, "joined") == before
+
+
+def test_a_finished_fold_that_is_sent_again_is_not_computed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    found = []
+
+    def twice(task: FoldTask) -> dict[str, dict[str, Any]]:
+        found.append((run_fold(task), (task.folder / "fold.json").stat().st_mtime_ns))
+        found.append((run_fold(task), (task.folder / "fold.json").stat().st_mtime_ns))
+        return found[-1][0]
+
+    monkeypatch.setattr("dstan.evaluation.plan.run_fold", twice)
+    evaluate(Nearest(), make_clips(), out=run, workers=0)
+    assert found[::2] == found[1::2]
 
 
 def test_a_killed_worker_costs_one_task_only(tmp_path: Path) -> None:

@@ -112,8 +112,14 @@ class FoldTask:
         return bool(document.get("digest") == self.digest and document.get(PREDICTIONS) == _sha256(predictions))
 
     def has_model(self) -> bool:
-        """Whether the fitted model is there."""
-        return (self.folder / model_files.DOCUMENT).is_file()
+        """Whether the fitted model is there and whole, by its header and length."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.folder / model_files.ARRAYS, framework="numpy"):
+                return (self.folder / model_files.DOCUMENT).is_file()
+        except (OSError, SafetensorError):
+            return False
 
     def forget_model(self) -> None:
         """Remove the fitted model and keep what it predicted."""
@@ -138,6 +144,9 @@ def run_fold(task: FoldTask) -> dict[str, dict[str, Any]]:
     DstanError
         Whatever the method finds wrong with a clip.
     """
+    if task.is_finished() and (task.has_model() or not task.keeps_model):
+        return _found(task)  # it was sent again, because nobody heard that it was finished
+    _atomic.sweep(task.folder)
     clips = load_inputs(*task.inputs)
     recognizer = copy.deepcopy(task.recognizer)
     begun = time.perf_counter()
@@ -156,6 +165,10 @@ def run_fold(task: FoldTask) -> dict[str, dict[str, Any]]:
     document = _document(task, recognizer, predictions, seconds)
     _atomic.write_json(task.folder / DOCUMENT, document)
     return dict(document["dynamics"])
+
+
+def _found(task: FoldTask) -> dict[str, dict[str, Any]]:
+    return dict(json.loads((task.folder / DOCUMENT).read_text(encoding="utf-8"))["dynamics"])
 
 
 def _fit(recognizer: Recognizer, task: FoldTask, clips: Sequence[PreparedClip]) -> None:

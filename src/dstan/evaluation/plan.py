@@ -103,6 +103,7 @@ class Plan:
         RunError
             If the folder belongs to another run.
         """
+        _atomic.sweep(self.run)
         open_run(self.run, info)
         _write_skipped(self.run / SKIPPED, self.inputs.clips.skipped)
         self.inputs.write(self.run / INPUTS)
