@@ -5,6 +5,7 @@ Dask would hand out tasks ahead, and blame those that merely waited on a worker 
 
 from __future__ import annotations
 
+import functools
 import logging
 import queue
 import time
@@ -85,32 +86,44 @@ class Round:
         try:
             while self._waiting or self._sent:
                 self._look()
-                while self._waiting and len(self._sent) < self._workers:
-                    self._send(self._waiting.popleft())
+                self._send()
                 yield from self._stop_overdue()
-                try:
-                    future = self._finished.get(timeout=_LOOK_AGAIN)
-                except queue.Empty:
-                    continue
-                sent = self._sent.pop(future, None)
-                if sent is None:
-                    continue
-                item = self._items[sent.index]
-                outcome = _outcome(future, item)
-                if outcome is None:
-                    self._waiting.appendleft(sent.index)  # the scheduler was away; what it ran is run again
-                else:
-                    yield sent.index, unpack(item, outcome)
+                ended = self._ended()
+                outcomes = _outcomes(self._client, [(future, self._items[index]) for future, index in ended])
+                for (_, index), outcome in zip(ended, outcomes, strict=True):
+                    if outcome is None:
+                        self._waiting.appendleft(index)  # the scheduler was away; what it ran is run again
+                    else:
+                        yield index, unpack(self._items[index], outcome)
         finally:
             for future in self._sent:
                 future.release()
 
-    def _send(self, index: int) -> None:
-        future = self._client.submit(
-            run_in_turn, self._function, self._items[index], pure=False, resources=self._resources or None
+    def _send(self) -> None:
+        """Give each worker that has nothing to do a task."""
+        room = min(self._workers - len(self._sent), len(self._waiting))
+        if room <= 0:
+            return
+        indices = [self._waiting.popleft() for _ in range(room)]
+        futures = self._client.map(
+            functools.partial(run_in_turn, self._function),
+            [self._items[index] for index in indices],
+            pure=False,
+            resources=self._resources or None,
         )
-        self._sent[future] = _Sent(index, time.monotonic())
-        future.add_done_callback(self._finished.put)
+        for future, index in zip(futures, indices, strict=True):
+            self._sent[future] = _Sent(index, time.monotonic())
+            future.add_done_callback(self._finished.put)
+
+    def _ended(self) -> list[tuple[Any, int]]:
+        """Wait a moment for a task to end, well or not; return all that have by then."""
+        try:
+            ended = [self._finished.get(timeout=_LOOK_AGAIN)]
+        except queue.Empty:
+            return []
+        while not self._finished.empty():
+            ended.append(self._finished.get())
+        return [(future, self._sent.pop(future).index) for future in ended if future in self._sent]
 
     def _look(self) -> None:
         """Count the workers that tasks may be given to, not more often than needed; see that there is a scheduler."""
@@ -157,6 +170,16 @@ class Round:
                 else:
                     log.warning("%s: not done after %s and stopped; it is run once more", item, _duration(limit))
                     self._waiting.append(sent.index)
+
+
+def _outcomes(client: Any, ended: Sequence[tuple[Any, object]]) -> list[tuple[Any, str] | None]:
+    """Return what came of futures as :func:`_outcome`, in one message where none failed."""
+    if len(ended) > 1 and all(future.status == "finished" for future, _ in ended):
+        try:
+            return list(client.gather([future for future, _ in ended]))
+        except Exception as error:  # noqa: BLE001 - whose it is, is found out one by one
+            log.debug("results did not come together: %s", error)
+    return [_outcome(future, item) for future, item in ended]
 
 
 def _outcome(future: Any, item: object) -> tuple[Any, str] | None:
