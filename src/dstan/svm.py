@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dstan.config import Settings, setting
-from dstan.errors import ConfigError, DstanError, NotFittedError
+from dstan.errors import ConfigError, DstanError, NotFittedError, ShapeError
 
 KERNELS = ("linear", "poly", "rbf", "chi2")
 
@@ -207,6 +207,46 @@ class SVM:
         }
         return self
 
+    def restore(self, arrays: Mapping[str, NDArray[Any]], n_classes: int) -> Self:
+        """Take over the arrays of a fitted one with the same settings, which may come from a file.
+
+        Parameters
+        ----------
+        arrays
+            What :attr:`arrays` was.
+        n_classes
+            Classes in all.
+
+        Raises
+        ------
+        ValueError
+            If they are not those of such an SVM.
+        """
+        if arrays and ("vectors" in arrays) == (self.settings.kernel == "linear"):
+            raise ValueError(f"the SVM is of another kernel than {self.settings.kernel}")
+        curved = ("vectors", "gamma") if self.settings.kernel != "linear" else ()
+        names = {"mean", "scale", "weights", "intercepts", "present", "n_classes", *curved}
+        if arrays.keys() != names:
+            raise ValueError(f"the SVM lacks or has too much: {', '.join(sorted(names ^ arrays.keys()))}")
+        if not all(np.issubdtype(value.dtype, np.number) and np.isfinite(value).all() for value in arrays.values()):
+            raise ValueError("an array of the SVM does not hold finite numbers")
+        present, width = arrays["present"], arrays["mean"].size
+        classes, pairs = len(present), len(present) * (len(present) - 1) // 2
+        seen = len(arrays["vectors"]) if curved else width
+        shapes = {"mean": (width,), "scale": (width,), "present": (classes,), "n_classes": (1,)}
+        shapes |= {"weights": (pairs, seen), "intercepts": (pairs,)}
+        shapes |= {"vectors": (seen, width), "gamma": (1,)} if curved else {}
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"{name} of the SVM is {arrays[name].shape}, not {shape}")
+        places = [float(place) for place in present]
+        if int(arrays["n_classes"][0]) != n_classes or classes < 2 or (arrays["scale"] == 0).any():
+            raise ValueError("the SVM does not fit the classes, or divides by zero")
+        if places != sorted(set(places)) or not set(places) <= set(map(float, range(n_classes))):
+            raise ValueError("the SVM knows other classes")
+        self.arrays = dict(arrays)
+        return self
+
     def _linear(self, scaled: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         fitted = machine(self.settings, self.C, "linear").fit(scaled, labels)
         return {
@@ -273,6 +313,11 @@ class SVM:
         if not self.arrays:
             raise NotFittedError("the SVM is not fitted", hint="Call fit first")
         known = self.arrays
+        if features.shape[1:] != known["mean"].shape:
+            raise ShapeError(
+                f"the SVM learned {len(known['mean'])} features of a clip, and here are {features.shape[1]}",
+                hint="Prepare the clip as the training clips were",
+            )
         scaled = Scaler(known["mean"], known["scale"])(features)
         # row by row: one product of all rows would round a clip's margins by how many there are
         margins = np.array([known["weights"] @ self._seen(row, known) for row in scaled])

@@ -23,7 +23,8 @@ from dstan.reports.search import read_search
 SOURCES = sorted(Path(dstan.__file__).parent.rglob("*.py"))
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
 CALLS = {
-    ("pickle", "load"), ("pickle", "loads"), ("pickle", "Unpickler"), ("torch", "load"), ("np", "load"), ("numpy", "load"), ("pd", "read_pickle"), ("pandas", "read_pickle"),
+    ("pickle", "load"), ("pickle", "loads"), ("pickle", "Unpickler"),
+    ("torch", "load"), ("np", "load"), ("numpy", "load"), ("pd", "read_pickle"), ("pandas", "read_pickle"),
     ("jit", "load"), ("hub", "load"), ("yaml", "load"), ("yaml", "full_load"), ("yaml", "unsafe_load"),
     ("builtins", "eval"), ("builtins", "exec"),
 }  # fmt: skip

@@ -205,8 +205,4 @@ class DescriptorRecognizer(Recognizer):
         self.length = int(document["length"])
         self._take(Choice(**document["choice"]))
         assert self.svm is not None
-        self.svm.arrays = below(arrays, "svm")
-        if int(self.svm.arrays["n_classes"][0]) != len(classes):
-            raise ValueError("the SVM does not fit the classes")
-        if ("vectors" in self.svm.arrays) == (self.settings.svm.kernel == "linear"):
-            raise ValueError(f"the SVM is of another kernel than {self.settings.svm.kernel}")
+        self.svm.restore(below(arrays, "svm"), len(classes))

@@ -141,7 +141,8 @@ class DSTAN(Recognizer):
     ) -> None:
         for part in self.parts:
             part.restore(below(arrays, part.stream), document["streams"][part.stream])
-        self.svm.arrays = below(arrays, "svm")
+        if own := below(arrays, "svm"):  # none where probabilities are averaged
+            self.svm.restore(own, len(classes))
 
 
 def _mean_units(found: Sequence[Inference]) -> dict[int, NDArray[np.float64]] | None:

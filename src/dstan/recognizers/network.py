@@ -414,7 +414,8 @@ class NetworkRecognizer(Recognizer):
             raise ValueError(f"its clips are of {_sides((t, c, h, w))}")
         self.shape = (t, c, h, w)
         self.learned = below(arrays, "learned")
-        self.svm.arrays = below(arrays, "svm")
+        if own := below(arrays, "svm"):
+            self.svm.restore(own, len(classes))
         given = {name: value for name, value in arrays.items() if not name.startswith(("learned.", "svm."))}
         with torch.device("meta"):  # a file may ask for a network that no memory holds
             expected = {name: tuple(value.shape) for name, value in self._unlearned(classes).state_dict().items()}
