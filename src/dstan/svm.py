@@ -233,7 +233,12 @@ class SVM:
         present, width = arrays["present"], arrays["mean"].size
         classes, pairs = len(present), len(present) * (len(present) - 1) // 2
         seen = len(arrays["vectors"]) if curved else width
-        shapes = {"mean": (width,), "scale": (width,), "present": (classes,), "n_classes": (1,)}
+        shapes: dict[str, tuple[int, ...]] = {
+            "mean": (width,),
+            "scale": (width,),
+            "present": (classes,),
+            "n_classes": (1,),
+        }
         shapes |= {"weights": (pairs, seen), "intercepts": (pairs,)}
         shapes |= {"vectors": (seen, width), "gamma": (1,)} if curved else {}
         for name, shape in shapes.items():
