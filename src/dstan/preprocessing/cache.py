@@ -292,7 +292,8 @@ def prepare_clips(
     task = functools.partial(_prepare, recipe=recipe, cache=cache)
     limit = TASK_LIMIT if task_limit is None else task_limit
     failed: list[TaskFailedError] = []
-    for index, result in run_tasks(task, missing, workers=workers, cluster=cluster, task_limit=limit):
+    made = run_tasks(task, missing, workers=workers, cluster=cluster, task_limit=limit) if missing else ()
+    for index, result in made:
         if isinstance(result, TaskFailedError) and not strict:
             failed.append(result)
         elif isinstance(result, DstanError):
