@@ -46,6 +46,10 @@ def kept(root: Path | None, cluster: str | None = None) -> Iterator[Cache]:
     cluster
         That of ``--cluster``.
 
+    Yields
+    ------
+    The cache.
+
     Raises
     ------
     ConfigError
