@@ -33,7 +33,7 @@ SETTINGS = (
     "network.reduction=2",
 )
 FINISHED_BEFORE_CUT = 3
-PATIENCE = 300.0
+PATIENCE = 900.0
 BRIEFLY, WATCHED = 10.0, 15.0
 
 

@@ -21,8 +21,8 @@ SETTINGS = ("recipe.size=32", "recipe.landmarks=truth", "svm.C=[1]")
 CORPUS = ("--corpus", "casme2", "--task", "casme2-5", "--device", "cpu", "--seeds", "4")
 FOLDS = 16
 MARK = "DSTAN_FAULT_TRIAL"
-PATIENCE = 180.0
-GONE_WITHIN = 30.0
+PATIENCE = 900.0
+GONE_WITHIN = 60.0
 LOCKS = (".lock", ".dirlock")
 ENTRIES = 24
 """Files that a whole cache holds: aligned frames and what was made of them, of 12 clips."""
