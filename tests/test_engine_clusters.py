@@ -92,6 +92,31 @@ def test_a_task_that_hangs_in_native_code_is_named_after_two_attempts_and_loses_
     assert "--task-limit" in str(hung)
 
 
+def _starts(work: tuple[str, float]) -> float:
+    """Leave a mark at each beginning, and take some seconds."""
+    marker, seconds = work
+    with Path(marker).open("a") as file:
+        file.write("x")
+    time.sleep(seconds)
+    return seconds
+
+
+def test_a_task_that_hangs_on_a_worker_without_a_nanny_is_run_by_another(tmp_path: Path) -> None:
+    with _cluster(("--no-nanny",), ("--no-nanny",)) as address:
+        assert dict(run_tasks(_hang_once, [str(tmp_path / "marker")], cluster=address, task_limit=3)) == {0: "done"}
+
+
+def test_the_limit_does_not_count_while_a_worker_is_busy_with_another_command(tmp_path: Path) -> None:
+    with _cluster(()) as address:
+        other = threading.Thread(target=lambda: list(run_tasks(_starts, [(str(tmp_path / "a"), 8)], cluster=address)))
+        other.start()
+        while not (tmp_path / "a").exists():
+            time.sleep(0.1)
+        assert dict(run_tasks(_starts, [(str(tmp_path / "b"), 0)], cluster=address, task_limit=3)) == {0: 0}
+        other.join()
+    assert [(tmp_path / name).read_text() for name in "ab"] == ["x", "x"]
+
+
 def _most_at_once(marker: str) -> int:
     """Return how many others of this process were under way meanwhile."""
     with _COUNT:

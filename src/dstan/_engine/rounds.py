@@ -35,10 +35,11 @@ _RESTART_WITHIN = 15.0
 
 @dataclass
 class _Sent:
-    """A task that is with a worker, or on its way to one: which, and since when (seconds of the monotonic clock)."""
+    """A task that is with a worker, or on its way to one: which, where, and since when it is that worker's turn."""
 
     index: int
     since: float
+    worker: str = ""
 
 
 class Round:
@@ -72,7 +73,7 @@ class Round:
         self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._overdue: Counter[int] = Counter()
         self._address = client.scheduler.address
-        self._workers, self._looked = 0, -_LOOK_AGAIN
+        self._workers, self._looked, self._timed = 0, -_LOOK_AGAIN, -_LOOK_AGAIN
         self._seen, self._told_of_none = time.monotonic(), False
 
     def results(self) -> Iterator[tuple[int, Any]]:
@@ -150,19 +151,15 @@ class Round:
     def _stop_overdue(self) -> Iterator[tuple[int, Any]]:
         """Stop tasks that are over the limit, with the workers that they hang on; name those that were tried again."""
         limit = self._task_limit
-        if limit is None or all(time.monotonic() - sent.since <= limit for sent in self._sent.values()):
+        if limit is None or time.monotonic() - self._timed < _LOOK_AGAIN:
             return
-        try:
-            where = {key: worker for worker, keys in self._client.processing().items() for key in keys}
-        except OSError:  # as in _look
-            return
+        self._timed = time.monotonic()
+        self._time()
         for future, sent in list(self._sent.items()):
-            if future.key not in where:
-                sent.since = time.monotonic()  # no worker has it yet
-            elif time.monotonic() - sent.since > limit and not future.done():
+            if time.monotonic() - sent.since > limit and not future.done():
                 del self._sent[future]
                 future.cancel(force=True)
-                self._client.restart_workers([where[future.key]], timeout=_RESTART_WITHIN, raise_for_error=False)
+                self._restart(sent.worker)
                 self._overdue[sent.index] += 1
                 item = self._items[sent.index]
                 if self._overdue[sent.index] >= _ATTEMPTS_IN_TIME:
@@ -170,6 +167,34 @@ class Round:
                 else:
                     log.warning("%s: not done after %s and stopped; it is run once more", item, _duration(limit))
                     self._waiting.append(sent.index)
+
+    def _time(self) -> None:
+        """Let the clock of a task run while it is the first of its worker, which may have others, too, of other commands.
+
+        A task that comes to another worker, because its own died, begins anew.
+        """
+        try:
+            processing = self._client.processing()
+        except OSError:  # as in _look: nothing is known, and nothing is stopped
+            processing = {}
+        first = {keys[0]: worker for worker, keys in processing.items() if keys}
+        for future, sent in self._sent.items():
+            worker = first.get(future.key, "")
+            if not worker or worker != sent.worker:
+                sent.worker, sent.since = worker, time.monotonic()
+
+    def _restart(self, worker: str) -> None:
+        """End a worker's process; its nanny starts another. One without a nanny leaves the cluster."""
+        try:
+            self._client.sync(
+                self._client.scheduler.restart_workers,
+                workers=[worker],
+                timeout=_RESTART_WITHIN,
+                on_error="return",
+                stimulus_id=f"dstan-{time.time()}",
+            )
+        except OSError as error:  # the scheduler is away: the client says so itself in a moment
+            log.debug("%s could not be started again: %s", worker, error)
 
 
 def _outcomes(client: Any, ended: Sequence[tuple[Any, object]]) -> list[tuple[Any, str] | None]:
