@@ -169,7 +169,7 @@ class Round:
                     self._waiting.append(sent.index)
 
     def _time(self) -> None:
-        """Let the clock of a task run while it is the first of its worker, which may have others, too, of other commands.
+        """Let the clock of a task run while it is the first of its worker, which may have those of other commands, too.
 
         A task that comes to another worker, because its own died, begins anew.
         """
