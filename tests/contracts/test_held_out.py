@@ -41,22 +41,22 @@ def _make(name: str, **training: Any) -> Recognizer:
 
 
 def _fixed(name: str, clips: list[PreparedClip], out: Path) -> object:
-    return evaluate(_make(name), clips, out=out, **HOW)
+    return evaluate(_make(name), clips, out=out, with_faces=True, **HOW)
 
 
 def _inner(name: str, clips: list[PreparedClip], out: Path) -> object:
-    return evaluate(_make(name, epochs="inner"), clips, out=out, **HOW)
+    return evaluate(_make(name, epochs="inner"), clips, out=out, with_faces=True, **HOW)
 
 
 def _tuned(name: str, clips: list[PreparedClip], out: Path) -> object:
     grid = {"training.learning_rate": [1e-3, 1e-2]} if _learns_by_epochs(name) else {"svm.balanced": [True, False]}
     parts = 3 if name in HANDCRAFTED else 2  # a fit that chooses C needs clips of two people
-    return tune(_make(name), grid, clips, parts=parts, out=out, **HOW)
+    return tune(_make(name), grid, clips, parts=parts, out=out, with_faces=True, **HOW)
 
 
 def _begun(name: str, clips: list[PreparedClip], out: Path) -> object:
     init = {"weights": str(_weights(name)), "learning_rates": [1e-3, 3e-2], "frozen": [0, 1], "epochs": "inner"}
-    return evaluate(make(name, training=TRAINING, init=init), clips, out=out, **HOW)
+    return evaluate(make(name, training=TRAINING, init=init), clips, out=out, with_faces=True, **HOW)
 
 
 @cache

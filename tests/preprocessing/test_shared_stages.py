@@ -67,7 +67,9 @@ def test_recipes_that_differ_after_alignment_align_each_clip_once(clips, counts,
 def test_methods_with_one_recipe_estimate_flow_once(clips, counts, tmp_path):
     recipes = [BASE, Recipe.from_dict(BASE.to_dict()), BASE.replaced(OTHERS[0])]
     cache = Cache(tmp_path / "cache")
-    inputs = prepare_inputs(clips, recipes, None, cache, workers=0, cluster=None, progress=lambda *a: None, strict=True)
+    inputs = prepare_inputs(
+        clips, recipes, None, cache, workers=0, cluster=None, task_limit=None, progress=lambda *a: None, strict=True
+    )
     assert len(inputs.files) == 2
     assert counts == {"align_clip": 2, "derive": 4, "flow_sequence": 4}
     load_prepared(inputs.clips, recipes[1], cache)

@@ -64,7 +64,7 @@ def check_a_reloaded_fold_gives_the_numbers_of_the_table(trial: Trial) -> None:
     """
     clips = trial.draw()
     with tempfile.TemporaryDirectory(prefix="dstan-") as folder:
-        table = evaluate(trial.make(), clips, classes=CLASSES, workers=0, out=Path(folder)).predictions
+        table = evaluate(trial.make(), clips, classes=CLASSES, workers=0, out=Path(folder), with_faces=True).predictions
         models = {fold: trial.load(Path(folder, trial.name, "folds", f"{fold}-seed0")) for fold in ("s0", "s2")}
     for fold, model in models.items():
         test = [clip for clip in clips if clip.clip.subject == fold]
@@ -109,7 +109,7 @@ def check_garbage_in_place_of_a_training_person_changes_what_is_learned(trial: T
 
 
 def _plainly(trial: Trial) -> Way:
-    return lambda clips, out: evaluate(trial.make(), clips, out=out, **HOW)
+    return lambda clips, out: evaluate(trial.make(), clips, out=out, with_faces=True, **HOW)
 
 
 def _unlike(one: dict[str, Any], two: dict[str, Any]) -> str:
