@@ -81,3 +81,36 @@ def test_loops_are_kept_there_and_nowhere_else(tmp_path: Path, writable: bool) -
     assert bool(list(kept.rglob("*chi_square*.nbi"))) == writable
     assert ("others may write to it" in said.stderr) != writable
     assert not list((tmp_path / "home").rglob("*.nbi"))
+
+
+def _loop(home: Path, before: str = "") -> str:
+    """Run the loop in a process of its own, which must end well; return what it said."""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(home)}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    command = [sys.executable, "-c", before + LOOP]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stderr
+
+
+@pytest.mark.slow
+def test_what_was_cut_short_is_compiled_again_and_kept(tmp_path: Path) -> None:
+    _loop(tmp_path)
+    for suffix in ("nbi", "nbc"):
+        (file,) = tmp_path.rglob(f"*chi_square*.{suffix}")
+        whole = file.stat().st_size
+        os.truncate(file, 20)
+        assert "Error" not in _loop(tmp_path)
+        assert file.stat().st_size == whole
+    assert len(list(tmp_path.rglob("*chi_square*"))) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the system has no such limit")
+def test_a_full_disk_stops_no_loop(tmp_path: Path) -> None:
+    full = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))\n"
+    )
+    said = _loop(tmp_path, full)
+    assert said.count("compiled code cannot be kept") == 1
+    assert not list(tmp_path.rglob("*.nb?"))

@@ -2,7 +2,7 @@
 
 What numba keeps is read by unpickling and run as code, so it must be the user's own. By default numba puts it beside
 the source or into a folder that any package shares; here it has a place of its own, and is not kept where that is not
-safe.
+safe. What cannot be read is made anew, and what cannot be written is not kept: results never depend on it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import functools
 import logging
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
@@ -35,8 +36,10 @@ def compiled(function: Function) -> Function:
 
     folder = code_folder(numba.config.CACHE_DIR)
     with mock.patch.object(numba.config, "CACHE_DIR", str(folder or "")):
-        made: Function = numba.njit(cache=folder is not None)(function)
-    return made
+        made: Any = numba.njit(cache=folder is not None)(function)
+    if folder is not None:
+        _forgive(made._cache, folder)
+    return made  # type: ignore[no-any-return]
 
 
 @functools.cache
@@ -61,6 +64,55 @@ def code_folder(chosen: str = "") -> Path | None:
         log.warning("compiled code is not kept in %s, and is made again each time: %s", folder, why)
         return None
     return folder
+
+
+def _forgive(cache: Any, folder: Path) -> None:
+    """Let a function be compiled where numba cannot read what it kept, or keep what it made; by itself it would raise.
+
+    numba numbers what it keeps by what is there, so that two processes at once would write different code under one
+    number; they take turns.
+    """
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_overload(*what: Any) -> Any:
+        try:
+            return load(*what)
+        except Exception as error:  # noqa: BLE001 - a cut or foreign pickle raises anything
+            log.debug("compiled code in %s cannot be read and is made again: %s", folder, error)
+            with suppress(OSError), _turn(folder):
+                cache.flush()
+            return None
+
+    def save_overload(*what: Any) -> None:
+        try:
+            with _turn(folder):
+                save(*what)
+        except OSError as error:
+            _tell(folder, error.strerror or str(error))
+
+    cache.load_overload, cache.save_overload = load_overload, save_overload
+
+
+@functools.cache
+def _tell(folder: Path, why: str) -> None:
+    """Say it once."""
+    log.warning("compiled code cannot be kept in %s, and is made again each time: %s", folder, why)
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Wait until no other process writes there; on Windows nobody waits."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def is_own(folder: Path) -> bool:
