@@ -100,13 +100,32 @@ def test_no_work_starts_nothing() -> None:
     assert usable_cores() >= 1
 
 
-def test_wrong_number_of_workers_and_dead_cluster() -> None:
+def test_wrong_number_of_workers_and_dead_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dstan._engine.clusters.ANSWERS_WITHIN", 1.0)
     with pytest.raises(ConfigError, match="workers must be 0 or more"):
         list(run_tasks(_task, ["a"], workers=-1))
     with pytest.raises(ConfigError, match=r"more than 0 seconds"):
         list(run_tasks(_task, ["a"], task_limit=0))
     with pytest.raises(ConfigError, match=r"tcp://127.0.0.1:1: no Dask scheduler answers"):
         list(run_tasks(_task, ["a"], cluster="tcp://127.0.0.1:1"))
+    with pytest.raises(ConfigError, match=r"http://127.0.0.1:8787: this is not the address of a Dask scheduler"):
+        list(run_tasks(_task, ["a"], cluster="http://127.0.0.1:8787"))
+
+
+def test_keys_that_are_missing_or_broken_are_told_of_before_anybody_is_asked(tmp_path: Path) -> None:
+    import dask
+
+    with pytest.raises(ConfigError, match=r"need keys, and there are none.*DASK_CONFIG"):
+        list(run_tasks(_task, ["a"], cluster="tls://127.0.0.1:1"))
+    broken = tmp_path / "certificate.pem"
+    broken.write_text("no certificate")
+    for file in (broken, tmp_path / "nowhere.pem"):
+        names = ("distributed.comm.tls.ca-file", "distributed.comm.tls.client.cert")
+        with (
+            dask.config.set(dict.fromkeys(names, str(file))),
+            pytest.raises(ConfigError, match=f"its keys cannot be read from {file}"),
+        ):
+            list(run_tasks(_task, ["a"], cluster="tls://127.0.0.1:1"))
 
 
 def test_a_running_cluster_gives_the_same() -> None:

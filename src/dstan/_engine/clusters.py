@@ -25,6 +25,7 @@ log = logging.getLogger("dstan._engine")
 ANSWERS_WITHIN = 20.0
 """Seconds in which a scheduler has to answer, at first and after its connection was lost."""
 _ENCRYPTED = ("tls", "wss")
+_SCHEMES = (*_ENCRYPTED, "tcp", "ws", "inproc")
 
 
 @contextmanager
@@ -39,22 +40,19 @@ def remote_client(cluster: str) -> Iterator[Any]:
     Raises
     ------
     ConfigError
-        If nobody answers there, or messages would travel unencrypted between hosts.
+        If nobody answers there, messages would travel unencrypted between hosts, or keys to encrypt them are missing.
     """
     import dask
     from distributed import Client
     from distributed.utils import silence_logging_cmgr
 
     address = address_of(cluster)
-    try:
-        with dask.config.set(_keys_beside(cluster)):
+    with dask.config.set(_keys_beside(cluster)):
+        _check_keys(address)
+        try:
             client = Client(address, set_as_default=False, timeout=ANSWERS_WITHIN)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise ConfigError(
-            f"no Dask scheduler answers: {error}",
-            where=address,
-            hint="Start one with: dask scheduler --host 127.0.0.1. Between hosts it needs keys: docs/scaling.md",
-        ) from error
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise ConfigError(f"no Dask scheduler answers: {error}", where=address, hint=_hint(address)) from error
     with silence_logging_cmgr(logging.CRITICAL), client:  # a connection that is lost is told of by the round
         _tell_dashboard(client)
         yield client
@@ -66,11 +64,14 @@ def address_of(cluster: str) -> str:
     Raises
     ------
     ConfigError
-        If the file is none that a scheduler wrote, or the address is of another host and not encrypted: whoever reads
-        or alters Dask's messages can run code.
+        If the file is none that a scheduler wrote, the address is not one of Dask's, or it is of another host and not
+        encrypted: whoever reads or alters Dask's messages can run code.
     """
     address = cluster if "://" in cluster else _address_in(Path(cluster))
     parts = urlsplit(address)
+    if parts.scheme not in _SCHEMES:
+        hint = "It looks like tls://HOST:8786, or tcp://127.0.0.1:8786 on this machine; http:// is the dashboard's"
+        raise ConfigError("this is not the address of a Dask scheduler", where=address, hint=hint)
     if parts.scheme in _ENCRYPTED or parts.scheme == "inproc" or _is_loopback(parts.hostname or ""):
         return address
     raise ConfigError(
@@ -89,6 +90,29 @@ def _address_in(file: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = "A scheduler writes one with: dask scheduler --scheduler-file FILE"
         raise ConfigError("this is not a scheduler's file", where=file, hint=hint) from error
+
+
+def _hint(address: str) -> str:
+    if urlsplit(address).scheme in _ENCRYPTED:
+        return "See that it runs there, and that both sides have the same keys (DASK_CONFIG): docs/scaling.md"
+    return "Start one with: dask scheduler --host 127.0.0.1. Between hosts it needs keys: docs/scaling.md"
+
+
+def _check_keys(address: str) -> None:
+    """See that there is what TLS needs: a client that has begun without it takes a minute to give up."""
+    from distributed.security import Security
+
+    if urlsplit(address).scheme not in _ENCRYPTED:
+        return
+    hint = "Set DASK_CONFIG to the folder that dstan cluster keys made for this cluster: docs/scaling.md"
+    keys = Security()
+    try:
+        found = keys.get_connection_args("client")["ssl_context"]
+    except OSError as error:  # what ssl raises of broken keys is one, too
+        what = f"its keys cannot be read from {keys.tls_client_cert}: {error.strerror or error}"
+        raise ConfigError(what, where=address, hint=hint) from error
+    if found is None:
+        raise ConfigError("messages by TLS need keys, and there are none", where=address, hint=hint)
 
 
 def _keys_beside(cluster: str) -> dict[str, Any]:
