@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from dstan.cli import app
 from dstan.clips import Clip
 from dstan.preprocessing.cache import Cache
+from dstan.preprocessing.kept import left, temporary_cache
 from dstan.preprocessing.pipeline import prepare_clip
 from dstan.preprocessing.recipe import Recipe
 from dstan.video import list_images
@@ -304,6 +305,20 @@ def test_a_command_that_is_stopped_leaves_nothing_and_what_a_killed_one_left_is_
     assert str(folder) in shown.stderr
     assert dstan("cache", "clear", "--yes").exit_code == 0
     assert not folder.exists()
+
+
+def test_what_a_process_of_another_machine_keeps_in_a_shared_folder_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("platform.node", lambda: "another")
+        elsewhere.setattr("os.getpid", lambda: 2**30)  # no process of this machine
+        elsewhere.setattr("shutil.rmtree", lambda folder: None)
+        with temporary_cache() as cache:
+            assert left() == [cache.root]
+    assert left() == []
+    assert dstan("cache", "clear", "--yes").exit_code == 0
+    assert cache.root.exists()
 
 
 def test_naming_a_video_keeps_nothing_of_it(tmp_path: Path) -> None:

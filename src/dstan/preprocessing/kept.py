@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
@@ -17,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dstan.config import digest_of
 from dstan.preprocessing.cache import STAGES, Cache, Freed, being_written, remove
 
 MODELS = "onnx"
 """The folder of models that were exported for onnxruntime; they hold no pictures."""
 TEMPORARY = "dstan-cache-"
-"""How the names of temporary caches begin; the number of the process follows."""
+"""How the names of temporary caches begin; where it runs and the number of the process follow."""
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _ENTRY = re.compile(r"\.?[0-9a-f]{16}\.safetensors(\.[0-9a-z_]+)?")
 _MODEL = re.compile(r"\.?[0-9a-f]+\.onnx(\.[0-9a-z_]+)?")
@@ -110,7 +112,7 @@ def temporary_cache() -> Iterator[Cache]:
 
     Its name tells the process; what one left that was killed, :func:`clear_left` removes.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{_here()}-{os.getpid()}-"))
     try:
         yield Cache(folder)
     finally:
@@ -119,7 +121,7 @@ def temporary_cache() -> Iterator[Cache]:
 
 def left() -> list[Path]:
     """Return the temporary caches of processes on this machine that are gone: they were killed."""
-    found = Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*-*")
+    found = Path(tempfile.gettempdir()).glob(f"{TEMPORARY}{_here()}-*-*")
     return sorted(folder for folder in found if _is_ours(folder) and not _is_alive(folder))
 
 
@@ -194,13 +196,22 @@ def _remove_empty(stage: Path) -> None:
             continue
 
 
+def _here() -> str:
+    """Tell this machine and container from others that share the folder: a process of theirs looks gone from here."""
+    try:
+        processes = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # not Linux
+        processes = ""
+    return digest_of([platform.node(), processes])
+
+
 def _is_ours(folder: Path) -> bool:
     status = folder.lstat()
     return folder.is_dir() and not folder.is_symlink() and status.st_uid == getattr(os, "geteuid", int)()
 
 
 def _is_alive(folder: Path) -> bool:
-    number = folder.name.removeprefix(TEMPORARY).partition("-")[0]
+    number = folder.name.removeprefix(f"{TEMPORARY}{_here()}-").partition("-")[0]
     try:
         os.kill(int(number), 0)
     except (ValueError, ProcessLookupError):
