@@ -172,6 +172,12 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_says_what_to_do(clips, 
         prepare_clips(clips, RECIPE, cache, workers=0)
 
 
+def test_a_cache_below_a_file_is_an_error_that_names_it(clips, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"below.*a file lies where its folder should be"):
+        prepare_clips(clips, RECIPE, Cache(tmp_path / "file" / "below"), workers=0)
+
+
 def test_clearing_while_others_write_harms_nobody(tmp_path):
     names = [f"clip{k}" for k in range(12)]
     clips = [make_clip(tmp_path, name) for name in names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 import sys
 import threading
@@ -69,12 +70,15 @@ def kept(root: Path | None, cluster: str | None = None) -> Iterator[Cache]:
         return
     cache = Cache(root)
     if not cache.root.exists():
-        own = "" if root is None else f" --cache {root}"
         output.note(
-            f"prepared faces are kept in {cache.root}, for your account only; dstan cache clear{own} removes them, "
+            f"prepared faces are kept in {cache.root}, for your account only; {_clearing(root)} removes them, "
             "--cache none keeps nothing"
         )
     yield cache
+
+
+def _clearing(folder: Path | None) -> str:
+    return "dstan cache clear" + (f" --cache {shlex.quote(str(folder))}" if folder not in (None, NONE) else "")
 
 
 @contextmanager
@@ -129,12 +133,12 @@ def cache(
     before = time.time() - older_than * 86400
     found = [one for one in entries(root) if corpus in (None, one.corpus) and (not older_than or one.used < before)]
     if action == "show":
-        _show(root, found, as_json)
+        _show(root, found, _clearing(folder), as_json)
     else:
         _clear(root, found, corpus, older_than, yes=yes, as_json=as_json)
 
 
-def _show(root: Path, found: Sequence[Entry], as_json: bool) -> None:
+def _show(root: Path, found: Sequence[Entry], clearing: str, as_json: bool) -> None:
     from dstan.preprocessing.kept import left
 
     groups: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
@@ -163,11 +167,11 @@ def _show(root: Path, found: Sequence[Entry], as_json: bool) -> None:
             for (stage, corpus, size), own in sorted(groups.items())
         ]
         output.table(("what", "corpus", "pixels", "files", "MB", "last used"), rows, numbers=("files", "MB"))
-        output.say("Remove all of it: dstan cache clear. Whatever is still needed is prepared again.", "dim")
+        output.say(f"Remove all of it: {clearing}. Whatever is still needed is prepared again.", "dim")
     if wide:
         output.warn(
             f"{len(wide)} of these files can be read by other accounts on this machine. To close them: "
-            f"chmod -R go-rwx {root}"
+            f"chmod -R go-rwx {shlex.quote(str(root))}"
         )
     if killed:
         output.warn(f"{len(killed)} temporary caches of killed commands: {', '.join(map(str, killed))}")

@@ -177,7 +177,7 @@ class Cache:
         """
         try:
             mode = self.root.stat().st_mode
-        except FileNotFoundError:
+        except OSError:  # it is not there, or cannot be: that is told when something is written
             return 0
         if mode & 0o007 or not mode & 0o040:
             return 0
