@@ -195,6 +195,18 @@ def test_a_plain_script_needs_no_main_guard(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+def test_rounds_in_several_threads_leave_the_callers_own_processes_as_they_were() -> None:
+    from multiprocessing import spawn
+
+    before = spawn.get_preparation_data
+    engines = [Engine(workers=1, most=1) for _ in range(2)]
+    for engine in engines:
+        assert list(engine.run(_task, ["a"])) == [(0, "a done")]
+    for engine in engines:  # the one that began first ends first, as threads may
+        engine.__exit__(None, None, None)
+    assert spawn.get_preparation_data is before
+
+
 def test_interrupt_ends_everything(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

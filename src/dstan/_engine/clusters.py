@@ -190,11 +190,40 @@ def _interrupts_for_this_process() -> Iterator[None]:
 
 @contextmanager
 def _main_module_left_alone() -> Iterator[None]:
-    """Keep spawned processes from running the caller's script again, so that it needs no ``__main__`` guard."""
-    original = multiprocessing.spawn.get_preparation_data
+    """Keep spawned processes from running the caller's script again, so that it needs no ``__main__`` guard.
 
-    def without_main(name: str) -> dict[str, Any]:
-        return {key: value for key, value in original(name).items() if not key.startswith("init_main")}
-
-    with mock.patch.object(multiprocessing.spawn, "get_preparation_data", without_main):
+    Several threads may be inside at once, and leave in any order.
+    """
+    _LEFT_ALONE.enter()
+    try:
         yield
+    finally:
+        _LEFT_ALONE.leave()
+
+
+class _LeftAlone:
+    """Who has processes started without the main module, counted; the last one out puts things right."""
+
+    def __init__(self) -> None:
+        self._lock, self._holders, self._undo = threading.Lock(), 0, ExitStack()
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._holders == 0:
+                original = multiprocessing.spawn.get_preparation_data
+
+                def without_main(name: str) -> dict[str, Any]:
+                    return {key: value for key, value in original(name).items() if not key.startswith("init_main")}
+
+                patch = mock.patch.object(multiprocessing.spawn, "get_preparation_data", without_main)
+                self._undo.enter_context(patch)
+            self._holders += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0:
+                self._undo.close()
+
+
+_LEFT_ALONE = _LeftAlone()
