@@ -73,6 +73,7 @@ def test_what_is_kept_is_shown_by_stage_corpus_and_size(cache: Cache) -> None:
     assert [row[-7] for row in rows if row[0] == "aligned:"] == ["casme2", "samm"]
     assert all(row[-1] == "today" for row in rows)
     assert "7 files" in shown.stdout
+    assert f"dstan cache clear --cache {cache.root}" in shown.stdout
     assert "warning" not in shown.stderr
     found = json.loads(dstan("cache", "show", "--cache", str(cache.root), "--json").stdout)
     assert found["entries"] == 7
