@@ -149,9 +149,10 @@ def evaluate(
     show_skipped(run.skipped)
     left = [one.name for one in made if not any(folder.glob(f"{one.name}/folds/*/model.json"))]
     if left and not zero_shot:
+        how = "finished without --with-faces: give another --out" if with_faces else "--with-faces keeps them"
         output.note(
-            f"{', '.join(left)}: the models of folds hold the mean picture of the people learned from, so they are not "
-            "kept; --with-faces keeps them"
+            f"{', '.join(left)}: models of folds hold the mean picture of the people learned from and are not kept; "
+            + how
         )
     output.say(f"Predictions{' and scores' if zero_shot else ', scores and models of every fold'}: {folder}")
     output.say(f"Next: dstan report {folder}", "dim")
