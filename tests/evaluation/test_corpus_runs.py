@@ -1,5 +1,6 @@
 """Evaluation from frames on disk: preparation, what is skipped, and what the run remembers of it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,18 @@ def test_a_run_is_not_continued_with_other_clips(corpus: ClipSet, tmp_path: Path
     renamed = replace(corpus, task="toy-4")
     with pytest.raises(RunError, match="task is 'toy-4' here and 'toy-3' there"):
         evaluate(Nearest(settings=PLAIN), renamed, **options)
+
+
+def test_a_run_is_not_continued_where_a_table_says_another_apex(corpus: ClipSet, tmp_path: Path) -> None:
+    run, cache = tmp_path / "run", Cache(tmp_path / "cache")
+    evaluate(Majority(PLAIN), corpus, out=run, cache=cache, workers=0)
+    corrected = replace(corpus, clips=(replace(corpus[0], apex=2), *corpus.clips[1:]))
+    with pytest.raises(RunError, match="other onsets, apexes, offsets or frames"):
+        evaluate(Majority(PLAIN), corrected, out=run, cache=cache, workers=0)
+    older = json.loads((run / "run.json").read_text())
+    del older["input"]["annotations"]
+    (run / "run.json").write_text(json.dumps(older))
+    evaluate(Majority(PLAIN), corpus, out=run, cache=cache, workers=0)  # a run that an older version began goes on
 
 
 def test_a_run_on_drawn_faces_says_so(corpus: ClipSet, tmp_path: Path) -> None:

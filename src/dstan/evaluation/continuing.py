@@ -17,6 +17,9 @@ TUNED = ("tuned", "inner_parts")
 """What ``run.json`` says of a method whose settings are chosen in every fold: the values tried, the inner folds."""
 _MUST_AGREE = ("format", "task", "classes", "protocol", "test_corpora", "train_subjects", "seeds", "device")
 
+_APART = ("recipes", "annotations")
+"""What is compared of clips in another way: a method may bring a recipe, and older runs do not know annotations."""
+
 
 def open_run(folder: Path, info: Mapping[str, Any]) -> None:
     """Begin a run, or see that the one in a folder may be continued; methods may be added to it.
@@ -78,8 +81,14 @@ def check_folder(folder: Path) -> None:
 def _check_agreement(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for name in _MUST_AGREE:
         _check_same(folder, name, before.get(name), now.get(name))
-    clips = ({key: value for key, value in info["input"].items() if key != "recipes"} for info in (before, now))
+    clips = ({key: value for key, value in info["input"].items() if key not in _APART} for info in (before, now))
     _check_same(folder, "input", *clips)
+    if before["input"].get("annotations", now["input"]["annotations"]) != now["input"]["annotations"]:
+        raise RunError(
+            "it was begun with other onsets, apexes, offsets or frames of its clips, and holds folds of those",
+            where=folder,
+            hint="Put the corpus's table back as it was, or give --out another folder",
+        )
     old = {**before.get("components", {}), **before.get("methods", {})}
     for name, about in {**now["components"], **now["methods"]}.items():
         if name in old:

@@ -75,6 +75,7 @@ def describe(
             "counts": clips.counts,
             "recipes": sorted(inputs.files),
             "digest": inputs.digest,
+            "annotations": inputs.annotations,
         },
         "skipped": len(clips.skipped),
         "notes": list(clips.notes),

@@ -54,6 +54,13 @@ class Inputs:
         """Return under which key the files of a recipe are."""
         return AS_GIVEN if AS_GIVEN in self.files else recipe.digest()
 
+    @property
+    def annotations(self) -> str:
+        """A digest of which frames the clips are, by their annotation and names, wherever they lie."""
+        return digest_of(
+            [[clip.onset, clip.apex, clip.offset, clip.fps, clip.cropped, list(clip.files)] for clip in self.clips]
+        )
+
     def write(self, path: Path) -> None:
         """Write the list that :func:`load_inputs` reads."""
         files = {key: [str(file) for file in files] for key, files in self.files.items()}
