@@ -164,14 +164,17 @@ def test_a_task_is_given_to_workers_with_enough_memory_on_their_gpu_alone() -> N
     assert len(results) == 6
 
 
-def test_a_scheduler_that_is_gone_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", [None, 60.0])
+def test_a_scheduler_that_is_gone_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, limit: float | None
+) -> None:
     monkeypatch.setattr("dstan._engine.clusters.ANSWERS_WITHIN", 3.0)
     port = _free_port()
     with ExitStack() as stack:
         scheduler = stack.enter_context(ExitStack())
         address = scheduler.enter_context(_scheduler(port))
         stack.enter_context(_process("worker", address, "--no-dashboard", "--nthreads", "1"))
-        finished = run_tasks(_process_of, [str(n) for n in range(600)], cluster=address)
+        finished = run_tasks(_process_of, [str(n) for n in range(600)], cluster=address, task_limit=limit)
         next(finished)
         scheduler.close()
         with pytest.raises(TaskFailedError, match=rf"{address}: the scheduler is gone.*the same command goes on"):

@@ -25,7 +25,7 @@ log = logging.getLogger("dstan._engine")
 ANSWERS_WITHIN = 20.0
 """Seconds in which a scheduler has to answer, at first and after its connection was lost."""
 _ENCRYPTED = ("tls", "wss")
-_SCHEMES = (*_ENCRYPTED, "tcp", "ws", "inproc")
+_SCHEMES = (*_ENCRYPTED, "tcp", "ws", "ucx", "inproc")
 
 
 @contextmanager

@@ -31,6 +31,8 @@ _JOIN_WITHIN = 5.0
 """Seconds without a worker after which it is said."""
 _ATTEMPTS_IN_TIME = 2
 _RESTART_WITHIN = 15.0
+_AWAY = (OSError, RuntimeError)
+"""What a question raises when the connection to the scheduler has just gone; RuntimeError once it is given up."""
 
 
 @dataclass
@@ -136,7 +138,7 @@ class Round:
         self._looked = now
         try:
             found = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        except OSError:  # the connection has just gone; the client says so itself in a moment
+        except _AWAY:  # the client says so itself in a moment
             return
         able = [one for one in found if all(one["resources"].get(k, 0) >= v for k, v in self._resources.items())]
         self._workers = len(able)
@@ -175,7 +177,7 @@ class Round:
         """
         try:
             processing = self._client.processing()
-        except OSError:  # as in _look: nothing is known, and nothing is stopped
+        except _AWAY:  # as in _look: nothing is known, and nothing is stopped
             processing = {}
         first = {keys[0]: worker for worker, keys in processing.items() if keys}
         for future, sent in self._sent.items():
@@ -193,7 +195,7 @@ class Round:
                 on_error="return",
                 stimulus_id=f"dstan-{time.time()}",
             )
-        except OSError as error:  # the scheduler is away: the client says so itself in a moment
+        except _AWAY as error:  # the client says so itself in a moment
             log.debug("%s could not be started again: %s", worker, error)
 
 
