@@ -50,6 +50,15 @@ def test_a_workbook_that_claims_more_than_memory_is_refused_and_this_process_liv
     assert read_sheets(xlsx(tmp_path / "good.xlsx", cells("A1", "C3")))[0][2][2] == "x"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such limit")
+def test_a_workbook_is_read_where_a_host_holds_its_users_to_less_memory(tmp_path: Path) -> None:
+    path = xlsx(tmp_path / "good.xlsx", cells("A1"))
+    held = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)); sys.argv[1:] = {!r}; "
+    code = held.format([str(path), ""]) + f"runpy.run_path({workbook.__file__!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == '{"sheets": [[["x"]]]}', done.stderr
+
+
 def test_a_reader_that_hangs_or_dies_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = xlsx(tmp_path / "good.xlsx", cells("A1"))
     monkeypatch.setattr(tables, "_PATIENCE", 0.001)
