@@ -124,6 +124,15 @@ def test_clearing_one_corpus_leaves_the_others_and_what_is_needed_is_prepared_ag
     assert cache.holds(clip, RECIPE)
 
 
+def test_a_corpus_of_which_nothing_is_kept_is_named(cache: Cache) -> None:
+    asked = ("--cache", str(cache.root), "--corpus", "mmew")
+    assert dstan("cache", *asked).stdout.startswith(f"Nothing of mmew is kept in {cache.root}")
+    before = files(cache.root)
+    cleared = dstan("cache", "clear", *asked, "--yes").stdout
+    assert cleared.startswith(f"Nothing of mmew is kept in {cache.root}, so nothing was removed")
+    assert files(cache.root) == before
+
+
 def test_clearing_what_is_old_goes_by_the_last_use(cache: Cache) -> None:
     read, written, *rest = sorted(cache.root.glob("prepared/*/*/*"))
     for path in (read, written, *rest):
@@ -167,7 +176,7 @@ def test_clearing_a_folder_that_is_no_cache_touches_nothing(tmp_path: Path) -> N
     (mine / "prepared" / "empty").mkdir()
     before = set(tmp_path.rglob("*"))
     done = dstan("cache", "clear", "--cache", str(mine), "--yes")
-    assert "Removed 0 files" in done.stdout
+    assert "so nothing was removed" in done.stdout
     assert set(tmp_path.rglob("*")) == before
 
 

@@ -133,12 +133,16 @@ def cache(
     before = time.time() - older_than * 86400
     found = [one for one in entries(root) if corpus in (None, one.corpus) and (not older_than or one.used < before)]
     if action == "show":
-        _show(root, found, _clearing(folder), as_json)
+        _show(root, found, _asked(corpus, older_than), _clearing(folder), as_json)
     else:
         _clear(root, found, corpus, older_than, yes=yes, as_json=as_json)
 
 
-def _show(root: Path, found: Sequence[Entry], clearing: str, as_json: bool) -> None:
+def _asked(corpus: str | None, older_than: float) -> str:
+    return (f" of {corpus}" if corpus else "") + (f" that was not used for {older_than:g} days" if older_than else "")
+
+
+def _show(root: Path, found: Sequence[Entry], asked: str, clearing: str, as_json: bool) -> None:
     from dstan.preprocessing.kept import left
 
     groups: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
@@ -159,7 +163,7 @@ def _show(root: Path, found: Sequence[Entry], clearing: str, as_json: bool) -> N
         )
         return
     if not found:
-        output.say(f"Nothing is kept in {root}")
+        output.say(f"Nothing{asked} is kept in {root}")
     else:
         output.say(f"{root}: {_amount(found)}")
         rows = [
@@ -195,6 +199,9 @@ def _clear(
     entries, size = freed.entries + more.entries, freed.bytes + more.bytes
     if as_json:
         output.document({"folder": root, "removed": entries, "bytes": size})
+        return
+    if not entries:
+        output.say(f"Nothing{_asked(corpus, older_than)} is kept in {root}, so nothing was removed")
         return
     output.say(f"Removed {entries} files, {size / 1e6:,.1f} MB, from {root}")
 
