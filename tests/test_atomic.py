@@ -157,3 +157,15 @@ def test_a_folder_that_another_process_clears_away_all_the_time_is_made_again(tm
     finally:
         ended.set()
         thread.join()
+
+
+def test_sweeping_takes_what_a_killed_process_left_and_no_file_of_the_users(tmp_path: Path) -> None:
+    left = []
+    with _atomic.replacing(tmp_path / "x") as temporary:
+        left.append(temporary.name)
+    (tmp_path / left[0]).write_text("half")
+    own = {".notes.20261123", ".x.0123abcd", "x"}
+    for name in own - {"x"}:
+        (tmp_path / name).write_text("mine")
+    _atomic.sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == own

@@ -16,7 +16,7 @@ from dstan.errors import DstanError, StorageError
 
 _TRIES = 100
 """How often a folder is made again that another process removes before there is a file in it."""
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
+_TEMPORARY = re.compile(r"\..+\.dstan[0-9a-f]{8}")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WRITING = (*_NO_ROOM, errno.EROFS, errno.EIO)
 """What can only be about the file that is written, whatever else is done on the way."""
@@ -81,7 +81,7 @@ def write_json(path: Path, document: Any, *, private: bool = False) -> None:
 def sweep(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder; nobody may be writing there."""
     for file in folder.glob(".*"):
-        if _TEMPORARY.fullmatch(file.name):
+        if _TEMPORARY.fullmatch(file.name) and not file.is_dir():
             file.unlink(missing_ok=True)
 
 
@@ -110,7 +110,7 @@ def _begin(path: Path, mode: int | None, folder_mode: int | None) -> Path:
                 path.parent.mkdir(parents=True, exist_ok=True)
             else:
                 make_folder(path.parent, folder_mode)
-            temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            temporary = path.with_name(f".{path.name}.dstan{secrets.token_hex(4)}")
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if mode is None else 0o600))
         except FileNotFoundError:
             if attempt == _TRIES - 1:

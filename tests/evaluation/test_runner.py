@@ -91,7 +91,7 @@ def test_a_fold_that_is_not_whole_is_made_again(tmp_path: Path, damage: str) -> 
     fold = run / "nearest" / "folds" / "s1-seed0"
     if damage == "no fold.json":
         (fold / "fold.json").unlink()
-        (fold / ".fold.json.0123abcd").write_text("{")
+        (fold / ".fold.json.dstan0123abcd").write_text("{")
     elif damage == "half a table":
         (fold / "predictions.csv").write_text("corpus,subj")
     else:
