@@ -1,13 +1,16 @@
+import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
-from dstan._engine import Engine, keep_memory, run_tasks, single_thread, usable_cores
+from dstan._engine import Engine, clusters, keep_memory, run_tasks, single_thread, usable_cores
 from dstan.errors import ConfigError, DstanError, FaceError, TaskFailedError
 
 
@@ -126,6 +129,31 @@ def test_keys_that_are_missing_or_broken_are_told_of_before_anybody_is_asked(tmp
             pytest.raises(ConfigError, match=f"its keys cannot be read from {file}"),
         ):
             list(run_tasks(_task, ["a"], cluster="tls://127.0.0.1:1"))
+
+
+def test_a_worker_with_another_version_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dstan._engine.rounds.__version__", "9.9")
+    ((_, told),) = run_tasks(_threads, [0], workers=1)
+    assert isinstance(told, ConfigError)
+    assert "this command 9.9" in str(told)
+    assert "Install one version on all hosts" in str(told)
+
+
+def test_a_command_has_one_dashboard_and_tells_it_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = clusters._Dashboard()
+    monkeypatch.setattr(clusters, "_DASHBOARD", here)
+    caplog.set_level(logging.INFO, logger="dstan._engine")
+    logging.getLogger("dstan").propagate = True
+    for _ in range(2):
+        with Engine(workers=1, most=1) as engine:
+            assert len(list(engine.run(_threads, [0]))) == 1
+    told = [record.getMessage() for record in caplog.records if record.name == "dstan._engine"]
+    assert told == [f"dashboard: http://127.0.0.1:{here.port}/status"]
+    with socket.create_server(("127.0.0.1", here.port)), warnings.catch_warnings(), Engine(workers=1, most=1) as engine:
+        warnings.simplefilter("error", UserWarning)
+        assert len(list(engine.run(_threads, [0]))) == 1
 
 
 def test_a_running_cluster_gives_the_same() -> None:

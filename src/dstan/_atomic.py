@@ -49,7 +49,7 @@ def replacing(path: Path, *, private: bool = False, group: int = 0) -> Iterator[
     try:
         temporary = _begin(path, mode, 0o700 | group if private else None)
     except OSError as error:
-        raise _cannot(path, error.errno) from error
+        raise cannot_write(path, error.errno) from error
     try:
         try:
             yield temporary
@@ -57,12 +57,12 @@ def replacing(path: Path, *, private: bool = False, group: int = 0) -> Iterator[
             raise
         except Exception as error:
             if (number := _number_of(error)) in _WRITING:
-                raise _cannot(path, number) from error
+                raise cannot_write(path, number) from error
             raise
         try:
             _finish(temporary, path, mode)
         except OSError as error:
-            raise _cannot(path, error.errno) from error
+            raise cannot_write(path, error.errno) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -139,7 +139,8 @@ def _number_of(error: Exception) -> int | None:
     return int(told[1]) if told else None
 
 
-def _cannot(path: Path, number: int | None) -> StorageError:
+def cannot_write(path: Path, number: int | None) -> StorageError:
+    """Return the error for a file or folder that cannot be written, by the system's number of the reason."""
     why = os.strerror(number).lower() if number else "the system does not say why"
     if number in (errno.EEXIST, errno.ENOTDIR):
         why = "a file lies where its folder should be"

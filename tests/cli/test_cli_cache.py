@@ -226,8 +226,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def _evaluate(data: Path, out: Path, *arguments: str) -> Result:
-    where = ("--corpus", "folder", "--root", str(data), "--out", str(out), "--workers", "0", "--device", "cpu")
-    return dstan("evaluate", "majority", *where, *SETTINGS, *arguments)
+    where = ("--corpus", "folder", "--root", str(data), "--out", str(out), "--device", "cpu")
+    engine = () if "--cluster" in arguments else ("--workers", "0")
+    return dstan("evaluate", "majority", *where, *SETTINGS, *engine, *arguments)
 
 
 def test_the_folder_is_named_when_it_is_made_and_not_again(data: Path, tmp_path: Path) -> None:

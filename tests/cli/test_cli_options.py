@@ -36,3 +36,17 @@ def test_devices_are_resolved_and_checked(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert [options.device(name) for name in ("auto", "cuda", "cuda:1")] == ["cuda", "cuda", "cuda:1"]
+
+
+def test_where_tasks_run_is_checked_before_anything_is_read(tmp_path: Path) -> None:
+    assert options.engine(None, None, 1.5) == {"workers": None, "cluster": None, "task_limit": 90.0}
+    assert options.engine(0, None, None) == {"workers": 0, "cluster": None, "task_limit": None}
+    assert options.engine(None, "tls://node1:8786", None)["cluster"] == "tls://node1:8786"
+    with pytest.raises(ConfigError, match=r"--workers 2 are processes of this machine.*DSTAN_CLUSTER"):
+        options.engine(2, "tls://node1:8786", None)
+    with pytest.raises(ConfigError, match=r"--task-limit has no effect with --workers 0"):
+        options.engine(0, None, 5)
+    with pytest.raises(ConfigError, match="would not be encrypted"):
+        options.engine(None, "tcp://node1:8786", None)
+    with pytest.raises(ConfigError, match="no such file"):
+        options.engine(None, str(tmp_path / "scheduler.json"), None)

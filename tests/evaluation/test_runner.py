@@ -1,4 +1,6 @@
+import errno
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from evaluation_fakes import CLASSES, Joined, Nearest, make_clips
 from dstan.clips import PreparedClip
 from dstan.errors import ConfigError, CorpusError, RunError
 from dstan.evaluation import Result, evaluate, load_run
+from dstan.evaluation.continuing import alone_in
 from dstan.evaluation.folds import FoldTask, run_fold
 from dstan.metrics import confusion_matrix, scores
 from dstan.recognizers import Majority, Recognizer, model_files
@@ -249,6 +252,31 @@ def test_folders_that_are_no_runs(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"methods": {}}')
     with pytest.raises(RunError, match="damaged: KeyError"):
         load_run(tmp_path)
+
+
+def test_two_commands_in_one_folder(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with alone_in(run), pytest.raises(RunError, match=r"run: another command is working in this folder.*--out"):
+        evaluate(Nearest(), make_clips(), out=run, workers=0)
+    assert not run.exists()
+    holder = "from pathlib import Path; from dstan.evaluation.continuing import alone_in; import os, signal, sys\n"
+    holder += "with alone_in(Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
+    assert subprocess.run([sys.executable, "-c", holder, run]).returncode == -signal.SIGKILL
+    assert (run / ".lock").exists()
+    evaluate(Nearest(), make_clips(), out=run, workers=0)
+    assert not (run / ".lock").exists()
+
+
+def test_a_disk_without_locks_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    logging.getLogger("dstan").propagate = True
+    monkeypatch.setattr("filelock.FileLock.acquire", none)
+    evaluate(Nearest(), make_clips(), out=tmp_path / "run", workers=0)
+    assert "its disk has no locks" in caplog.text
 
 
 def _relabelled(clips: list[PreparedClip], label: str | None) -> list[PreparedClip]:

@@ -10,6 +10,7 @@ import multiprocessing.resource_tracker
 import multiprocessing.spawn
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -54,7 +55,7 @@ def remote_client(cluster: str) -> Iterator[Any]:
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise ConfigError(f"no Dask scheduler answers: {error}", where=address, hint=_hint(address)) from error
     with silence_logging_cmgr(logging.CRITICAL), client:  # a connection that is lost is told of by the round
-        _tell_dashboard(client)
+        _DASHBOARD.tell(client)
         yield client
 
 
@@ -148,27 +149,47 @@ def local_client(workers: int) -> Iterator[Any]:
     with ExitStack() as stack:
         stack.enter_context(_main_module_left_alone())
         environment = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | KEEP_MEMORY}
-        with dask.config.set(environment), _interrupts_for_this_process():
+        with dask.config.set(environment), _interrupts_for_this_process(), dashboard_elsewhere():
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
+                    dashboard_address=f"127.0.0.1:{_DASHBOARD.port}",
                     scheduler_kwargs={"dashboard": importlib.util.find_spec("bokeh") is not None},
                     memory_limit=0,  # the allocator keeps its memory, which a limit would take for a leak
                     silence_logs=logging.CRITICAL,  # a busy machine's late heartbeat would print a traceback
                 )
             )
         client = stack.enter_context(Client(cluster, set_as_default=False))
-        _tell_dashboard(client)
+        _DASHBOARD.port = client.scheduler_info()["services"].get("dashboard", 0)
+        _DASHBOARD.tell(client)
         yield client
 
 
-def _tell_dashboard(client: Any) -> None:
-    if "dashboard" in client.scheduler_info()["services"]:
-        log.info("dashboard: %s", client.dashboard_link)
+class _Dashboard:
+    """Where this process's own dashboards are, one after the other at one port; each address is told once."""
+
+    def __init__(self) -> None:
+        self.port, self._told = 0, ""
+
+    def tell(self, client: Any) -> None:
+        """Tell where a client's dashboard is, if it has one."""
+        if "dashboard" in client.scheduler_info()["services"] and client.dashboard_link != self._told:
+            self._told = client.dashboard_link
+            log.info("dashboard: %s", self._told)
+
+
+_DASHBOARD = _Dashboard()
+
+
+@contextmanager
+def dashboard_elsewhere() -> Iterator[None]:
+    """Let a dashboard whose port is taken listen at another without a warning: where it is, is told anyway."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Port \d+ is already in use")
+        yield
 
 
 @contextmanager

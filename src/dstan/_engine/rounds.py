@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from dstan._engine.clusters import ANSWERS_WITHIN
 from dstan._engine.task import LESS_MEMORY, run_in_turn, task_failed, unpack
+from dstan._version import __version__
 from dstan.errors import DstanError, TaskFailedError
 
 Item = TypeVar("Item")
@@ -109,7 +110,7 @@ class Round:
             return
         indices = [self._waiting.popleft() for _ in range(room)]
         futures = self._client.map(
-            functools.partial(run_in_turn, self._function),
+            functools.partial(run_in_turn, self._function, __version__),
             [self._items[index] for index in indices],
             pure=False,
             resources=self._resources or None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
 from dstan._engine.one_thread import keep_memory, single_thread
-from dstan.errors import DstanError, TaskFailedError
+from dstan._version import __version__
+from dstan.errors import ConfigError, DstanError, TaskFailedError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,8 +22,15 @@ LESS_MEMORY = "Fewer at a time take less: --workers 1. So do smaller frames or b
 _TURN = threading.Lock()
 
 
-def run_in_turn(function: Callable[[Item], Result], item: Item) -> tuple[Result | DstanError, str]:
-    """Run one task as :func:`run_one`; the threads of a worker that has several take turns."""
+def run_in_turn(function: Callable[[Item], Result], version: str, item: Item) -> tuple[Result | DstanError, str]:
+    """Run one task as :func:`run_one`, if the command has this process's version of dstan.
+
+    The threads of a worker that has several take turns.
+    """
+    if version != __version__:
+        host = socket.gethostname()
+        what = f"the worker on {host} has dstan {__version__}, this command {version}: they may not find the same"
+        return ConfigError(what, where=item, hint="Install one version on all hosts and start the workers again"), ""
     with _TURN:
         return run_one(function, item)
 

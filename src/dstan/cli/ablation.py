@@ -83,6 +83,7 @@ def ablate(
     settings = DSTANSettings().replaced(options.settings(config, assignments))
     names = [name.strip() for name in only.split(",") if name.strip()]
     plan(settings, names, motion_only=motion_only)  # what is wrong with the question is said before the corpus is read
+    engine = options.engine(workers, cluster, task_limit)
     where = options.device(device, cluster)
     tracker = tracking.begin(track)
     every = options.load(corpora, roots, task, coding, frames, corrections)
@@ -103,9 +104,7 @@ def ablate(
             progress=progress,
             on_run=lambda done: files.update(write_pages(done, setup, out, page)),
             protocol=protocol,
-            workers=workers,
-            cluster=cluster,
-            task_limit=options.seconds(task_limit),
+            **engine,
             cache=store,
             device=where,
             strict=strict,

@@ -108,6 +108,7 @@ def evaluate(
         else [_as_it_is(zero_shot, methods, overrides)]
     )
     protocol = protocol if zero_shot is None else _protocol_of_zero_shot(protocol)
+    engine = options.engine(workers, cluster, task_limit)
     where = options.device(device, cluster)
     tracker = tracking.begin(track)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
@@ -121,9 +122,7 @@ def evaluate(
                 test_corpora=tuple(test or ()),
                 seeds=seeds,
                 out=folder,
-                workers=workers,
-                cluster=cluster,
-                task_limit=options.seconds(task_limit),
+                **engine,
                 cache=store,
                 progress=progress,
                 device=where,

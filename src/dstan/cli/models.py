@@ -75,6 +75,7 @@ def train(
     (recognizer,) = options.recognizers([method], options.settings(config, assignments, init))
     recognizer.given()  # a file that is missing is said before hours of preparation
     check_target(out)
+    engine = options.engine(workers, cluster, task_limit)
     where = options.device(device)
     tracker = tracking.begin(track)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
@@ -86,9 +87,7 @@ def train(
             clips,
             recipe,
             store,
-            workers=workers,
-            cluster=cluster,
-            task_limit=options.seconds(task_limit),
+            **engine,
             progress=progress,
             strict=strict,
         )

@@ -271,9 +271,40 @@ def recognizers(methods: Sequence[str], overrides: Mapping[str, Any], track: str
     return made
 
 
-def seconds(minutes: float | None) -> float | None:
-    """Return a ``--task-limit`` in seconds."""
-    return None if minutes is None else 60 * minutes
+def engine(workers: int | None, cluster: str | None, task_limit: float | None) -> dict[str, Any]:
+    """Return where tasks run, as the functions behind the commands take it, the limit in seconds.
+
+    Parameters
+    ----------
+    workers, cluster
+        What was typed.
+    task_limit
+        That of ``--task-limit``, in minutes.
+
+    Raises
+    ------
+    ConfigError
+        If one of them would have no effect, or no cluster can be there: before a corpus is read.
+    """
+    if cluster is not None and workers is not None:
+        raise ConfigError(
+            f"--workers {workers} are processes of this machine, --cluster {cluster} others",
+            hint="Leave one of them out, and unset DSTAN_CLUSTER if the cluster comes from there",
+        )
+    if cluster is not None:
+        from dstan._engine.clusters import address_of
+
+        address_of(cluster)
+    if task_limit is not None and workers == 0:
+        raise ConfigError(
+            "--task-limit has no effect with --workers 0: a process cannot stop its own task",
+            hint="Leave one of them out, or take --workers 1",
+        )
+    return {
+        "workers": workers,
+        "cluster": cluster,
+        "task_limit": None if task_limit is None else 60 * task_limit,
+    }
 
 
 def device(name: str, cluster: str | None = None) -> str:

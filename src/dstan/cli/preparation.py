@@ -70,6 +70,7 @@ def prepare(
 
     made = options.recognizers(methods or ["dstan"], options.settings(config, assignments))
     recipes = {recognizer.recipe.digest(): recognizer.recipe for recognizer in made}
+    engine = options.engine(workers, cluster, task_limit)
     if sheet is not None:
         check_sheet(sheet)
     elif cache == storage.NONE:
@@ -87,9 +88,7 @@ def prepare(
                     clips,
                     recipe,
                     store,
-                    workers=workers,
-                    cluster=cluster,
-                    task_limit=options.seconds(task_limit),
+                    **engine,
                     progress=progress,
                     strict=strict,
                 )

@@ -86,6 +86,7 @@ def reproduce(
         )
     needed = {corpus: methods_for(wanted, corpus, method_track) for corpus in TASKS}
     overrides = options.settings(config, assignments)
+    engine = options.engine(workers, cluster, task_limit)
     where = options.device(device, cluster)
     tracker = tracking.begin(track)
     loaded = _load([corpus for corpus, methods in needed.items() if methods], roots, codings, out)
@@ -99,9 +100,7 @@ def reproduce(
                 overrides,
                 protocol=protocol,
                 seeds=seeds,
-                workers=workers,
-                cluster=cluster,
-                task_limit=options.seconds(task_limit),
+                **engine,
                 cache=store,
                 progress=progress,
                 device=where,

@@ -85,6 +85,7 @@ def spot(
     from dstan.inference.spotting.many import Request
     from dstan.reports.video_files import make_folder
 
+    engine = options.engine(workers, cluster, task_limit)
     wanted = _formats(formats, out)
     settings = SpottingSettings().replaced(options.settings(None, assignments))
     if not name and (model is not None or min_confidence is not None or overlay is not None):
@@ -97,8 +98,7 @@ def spot(
         make_folder(out)
     request = Request(settings, name, model, fps, min_confidence)
     work = Work(videos, request, out, wanted, overlay, as_json)
-    seconds = None if task_limit is None else 60 * task_limit
-    stopped = work.through({"workers": workers, "cluster": cluster, "task_limit": seconds})
+    stopped = work.through(engine)
     found, failed = work.documents(), work.failed()
     if as_json:
         output.document({"model": (model or SHIPPED) if name else None, "videos": found, "failed": failed})

@@ -75,6 +75,7 @@ def tune(
     (base,) = options.recognizers([method], options.settings(config, assignments))
     grid = values_to_try(tries)
     candidates = make_candidates(base, grid)
+    engine = options.engine(workers, cluster, task_limit)
     where = options.device(device, cluster)
     tracker = tracking.begin(track)
     clips = options.load(corpora, roots, task, coding, frames, corrections)
@@ -90,9 +91,7 @@ def tune(
                 test_corpora=tuple(test or ()),
                 seeds=seeds,
                 out=folder,
-                workers=workers,
-                cluster=cluster,
-                task_limit=options.seconds(task_limit),
+                **engine,
                 cache=store,
                 progress=progress,
                 device=where,

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dstan._atomic import write_text
+from dstan._engine.clusters import dashboard_elsewhere
 from dstan.cluster.jobs import LOGS, ORPHANED_AFTER, job_options, jobqueue
 from dstan.cluster.keys import Keys, dask_settings, make_keys, read_keys
 from dstan.cluster.settings import SlurmSettings
@@ -90,7 +91,8 @@ def _started(settings: SlurmSettings, keys: Keys) -> Iterator[Any]:
     patience = {"distributed": {"deploy": {"lost-worker-timeout": f"{ORPHANED_AFTER}s"}}}
     with dask.config.set(dask.config.merge(dask.config.config, dask_settings(keys.folder), patience)):
         try:
-            cluster = kind(name=settings.name, scheduler_options=scheduler, **options)
+            with dashboard_elsewhere():
+                cluster = kind(name=settings.name, scheduler_options=scheduler, **options)
         except (RuntimeError, OSError, ValueError) as error:
             hint = "Look at the settings interface, port and dashboard"
             raise ConfigError(f"the scheduler cannot start: {error}", hint=hint) from error

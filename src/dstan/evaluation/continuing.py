@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from dstan import _atomic
 from dstan.errors import RunError
@@ -19,6 +23,48 @@ _MUST_AGREE = ("format", "task", "classes", "protocol", "test_corpora", "train_s
 
 _APART = ("recipes", "annotations")
 """What is compared of clips in another way: a method may bring a recipe, and older runs do not know annotations."""
+
+
+_LOCK = ".lock"
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP)
+"""What a disk says that offers none, as some network storage does."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep a run's folder for this process while the block runs; a process that is killed keeps nothing.
+
+    Parameters
+    ----------
+    folder
+        The run's folder; made where it is not there, and removed again if nothing was written into it.
+
+    Raises
+    ------
+    RunError
+        If another process has it, or it holds files but no run.
+    StorageError
+        If it cannot be written.
+    """
+    _check_folder(folder)
+    lock = FileLock(folder / _LOCK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        hint = "Wait until that one has ended, or give --out another folder"
+        raise RunError("another command is working in this folder", where=folder, hint=hint) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise _atomic.cannot_write(folder, error.errno) from error
+        log.warning("%s: its disk has no locks; see that no other command works in this folder", folder)
+    try:
+        yield
+    finally:
+        (folder / _LOCK).unlink(missing_ok=True)  # before it is released, or it could be another's by then
+        lock.release()
+        with suppress(OSError):  # it holds a run
+            folder.rmdir()
 
 
 def open_run(folder: Path, info: Mapping[str, Any]) -> None:
@@ -69,7 +115,7 @@ def _united(before: Iterable[Any], now: Iterable[Any]) -> list[Any]:
     return united
 
 
-def check_folder(folder: Path) -> None:
+def _check_folder(folder: Path) -> None:
     """Raise RunError if a folder holds files but no run."""
     if folder.exists() and not folder.is_dir():
         raise RunError("this is a file, not a folder", where=folder, hint="Give --out a folder")

@@ -19,7 +19,7 @@ from dstan._engine import Engine, usable_cores
 from dstan._progress import Progress
 from dstan.clips import ClipSet, PreparedClip, Skipped
 from dstan.errors import ConfigError, DstanError, RunError, StorageError
-from dstan.evaluation.continuing import check_folder, open_run
+from dstan.evaluation.continuing import alone_in, open_run
 from dstan.evaluation.folds import FoldTask, run_fold
 from dstan.evaluation.inputs import INPUTS, Inputs, keep_inputs, load_inputs, prepare_inputs
 from dstan.evaluation.protocols import ZERO_SHOT, make_folds, with_train_subjects
@@ -224,11 +224,11 @@ def _home(out: Path | None) -> Iterator[Path]:
                 yield Path(temporary)
         else:
             folder = Path(out).absolute()
-            check_folder(folder)
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder / PREPARED, ignore_errors=True)
+            with alone_in(folder):
+                try:
+                    yield folder
+                finally:
+                    shutil.rmtree(folder / PREPARED, ignore_errors=True)
     finally:
         load_inputs.cache_clear()
 

@@ -166,10 +166,15 @@ class Server:
             raise TrackingError(
                 f"the tracking server {what}: {reason}",
                 where=self.shown,
-                hint="See that the folder can be written, and that no other program holds the file"
-                if self.is_local
-                else f"See that it runs and lets you in; without {ADDRESS} a file in the current folder is used",
+                hint=self._hint(),
             ) from None  # the cause may hold the password
+
+    def _hint(self) -> str:
+        if not self.is_local:
+            return f"See that it runs and lets you in; without {ADDRESS} a file in the current folder is used"
+        if urlsplit(self.address).scheme in ("", "file", "sqlite"):
+            return "See that the folder can be written, and that no other program holds the file"
+        return f"{ADDRESS} looks like http://HOST:5000 for a server, or sqlite:///FILE"
 
     def _without_secrets(self, text: str) -> str:
         secret = urlsplit(self.address).netloc.rpartition("@")[0]

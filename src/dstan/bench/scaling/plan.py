@@ -27,8 +27,10 @@ class Size:
         Numbers of people in leave-one-subject-out, and clips of each.
     paired_subjects
         People whom one and two processes evaluate in turn: the handcrafted method, and dstan.
+    paired_epochs
+        Of the fits of dstan in these.
     epochs
-        Of every fit of a network.
+        Of every other fit of a network.
     tasks
         Numbers of empty tasks.
     people, clips_of_each
@@ -45,6 +47,7 @@ class Size:
     subjects: tuple[int, ...] = (5, 10, 20, 50, 100)
     clips_each: int = 5
     paired_subjects: tuple[int, int] = (50, 10)
+    paired_epochs: int = 10
     epochs: int = 2
     tasks: tuple[int, ...] = (100, 500, 2000)
     people: tuple[int, ...] = (100, 300, 1000, 3000)
@@ -60,6 +63,7 @@ REDUCED = Size(
     subjects=(3, 6, 12),
     clips_each=3,
     paired_subjects=(12, 4),
+    paired_epochs=1,
     epochs=1,
     tasks=(20, 100),
     people=(30, 100),
@@ -102,7 +106,7 @@ def plan(size: Size) -> tuple[Trial, ...]:
         How much.
     """
     many, few = size.paired_subjects
-    methods = {HANDCRAFTED: (many, {}), "dstan": (few, {"epochs": size.epochs})}
+    methods = {HANDCRAFTED: (many, {}), "dstan": (few, {"epochs": size.paired_epochs})}
     each = {"each": size.clips_each}
     return (
         *(Trial("clips", f"{n}", {"clips": n, "workers": WORKERS[-1]}) for n in size.clips),

@@ -58,7 +58,8 @@ def _measured(found: Parts, size: Size) -> Iterator[tuple[str, str, Rows]]:
         yield "clips", what, clip_rows(found["clips"], size)
     if "prepare" in found and "evaluate" in found:
         what = (
-            f"one process and two in turn, medians of {size.pairs}; efficiency: seconds of one over twice those of two"
+            f"one process and two in turn, medians of {size.pairs}; dstan: {size.paired_epochs} epochs; "
+            "efficiency: seconds of one over twice those of two"
         )
         yield "workers", what, worker_rows(found, size)
     if "subjects" in found:
