@@ -68,7 +68,8 @@ def main() -> None:
             print(f"{outcome.kind} {outcome.number} ({outcome.detail}): {verdict}", flush=True)
     outcomes = load(done)
     text = table(outcomes, {kind: name for kind, (_, _, name) in TRIALS.items()})
-    text += f"\nSeed 0, {platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}.\n"
+    system = f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
+    text += f"\nSeed 0, {system}, {os.cpu_count()} cores, Python {platform.python_version()}.\n"
     print(text)
     if chosen.out:
         chosen.out.write_text(text, encoding="utf-8")
