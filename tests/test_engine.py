@@ -143,6 +143,7 @@ def test_a_command_has_one_dashboard_and_tells_it_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     here = clusters._Dashboard()
+    here.port = 20000 + os.getpid() % 10000  # the system gives none of these to connections of other processes
     monkeypatch.setattr(clusters, "_DASHBOARD", here)
     caplog.set_level(logging.INFO, logger="dstan._engine")
     logging.getLogger("dstan").propagate = True

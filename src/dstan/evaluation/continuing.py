@@ -24,7 +24,6 @@ _MUST_AGREE = ("format", "task", "classes", "protocol", "test_corpora", "train_s
 _APART = ("recipes", "annotations")
 """What is compared of clips in another way: a method may bring a recipe, and older runs do not know annotations."""
 
-
 _LOCK = ".lock"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP)
 """What a disk says that offers none, as some network storage does."""
