@@ -34,7 +34,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/numpydoc lint $$(find src -name '*.py')
 	rm -rf $(VENV)/dist
 	$(BIN)/python -m build --outdir $(VENV)/dist .
-	$(BIN)/python -m zipfile --list $(VENV)/dist/*.whl | grep -q synthetic_model/model.safetensors
+	$(BIN)/python -m zipfile --list $(VENV)/dist/*.whl | grep synthetic_model/model.safetensors >/dev/null
 
 docs: venv
 	$(BIN)/python -m dstan.corpora.pages docs/corpora
