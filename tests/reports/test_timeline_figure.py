@@ -13,6 +13,7 @@ from PIL import Image
 from dstan.inference.shipped import SYNTHETIC_ONLY
 from dstan.inference.spotting import Spotting, Stretch
 from dstan.reports.drawing import Drawing, colour
+from dstan.reports.sight import class_role
 from dstan.reports.timeline import MOST_STRIPS, timeline_figure
 from spotted import event, prediction, rejected, spotting
 
@@ -54,9 +55,11 @@ def test_events_are_numbered_and_named_and_what_was_left_out_has_its_reason() ->
 def test_each_class_keeps_its_colour_whatever_else_was_found() -> None:
     whole = timeline_figure(spotting(VIDEO)).svg
     alone = timeline_figure(spotting(VIDEO, events=spotting(VIDEO).events[2:])).svg
-    assert all(colour("series2") in svg for svg in (whole, alone))
-    assert colour("series3") in whole
-    assert colour("series3") not in alone
+    classes = prediction(VIDEO, "surprise").probabilities
+    positive, surprise = (colour(class_role(name, classes)) for name in ("positive", "surprise"))
+    assert all(positive in svg for svg in (whole, alone))
+    assert surprise in whole
+    assert surprise not in alone
 
 
 @pytest.mark.parametrize(("seconds", "strips"), [(1.2, 1), (30.0, 1), (117.0, 4), (1800.0, 6), (36000.0, MOST_STRIPS)])

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dstan.reports.drawing import SERIES
 from dstan.reports.pen import Box, Pen, tone
-from dstan.reports.sight import STREAM_ROLES, apex_frame, first_frame
+from dstan.reports.sight import STREAM_ROLES, apex_frame, class_role, first_frame
 
 if TYPE_CHECKING:
     from dstan.inference import Look, Prediction
@@ -30,7 +29,7 @@ def class_tone(prediction: Prediction) -> str:
     """Return the colour of the class that is named; another where none is."""
     if prediction.label is None:
         return tone("baseline")
-    return tone(SERIES[(2 + list(prediction.probabilities).index(prediction.label)) % len(SERIES)])
+    return tone(class_role(prediction.label, prediction.probabilities))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,23 @@ from numpy.typing import NDArray
 from dstan.arrays import Matrix
 from dstan.preprocessing.alignment import transform
 from dstan.preprocessing.landmarks import MESH_TO_68
+from dstan.reports.drawing import SERIES
 
 if TYPE_CHECKING:
     from dstan.inference import Look
 
 STREAM_ROLES = {"appearance": "series1", "flow": "series2"}
 """The colour of each stream."""
+_CLASS_ROLES = tuple(role for role in SERIES if role not in STREAM_ROLES.values())
 FLAT = 0.01
 """Span of a stream's weights up to which it hardly tells one place from another, and nothing is drawn."""
 _PARTS = ((0, 17), (17, 22), (22, 27), (27, 31), (31, 36), (36, 42), (42, 48), (48, 60), (60, 68))
 _CLOSED = {36, 42, 48, 60}
+
+
+def class_role(name: str, classes: Iterable[str]) -> str:
+    """Return the colour of a class among those of its model, in their order: the same in every picture."""
+    return _CLASS_ROLES[list(classes).index(name) % len(_CLASS_ROLES)]
 
 
 @dataclass(frozen=True, eq=False)

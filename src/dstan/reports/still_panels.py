@@ -15,7 +15,7 @@ from dstan.reports.drawing import colour, label
 from dstan.reports.flow_colours import colour_wheel, flow_colours
 from dstan.reports.looks import LEAST_FULL, flow_to
 from dstan.reports.panel import apex_seconds, curve_range, spread_steps
-from dstan.reports.sight import STREAM_ROLES, crop_shape
+from dstan.reports.sight import STREAM_ROLES, class_role, crop_shape
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +105,8 @@ def draw_probabilities(panel: Axes, look: Look) -> None:
     """Draw a bar for each class, and the confidence that was asked for."""
     prediction = look.prediction
     shown = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:MOST_BARS]
-    tones = [colour("series3" if name == prediction.label else "baseline") for name, _ in shown]
+    told = {prediction.label: class_role(prediction.label, prediction.probabilities)} if prediction.label else {}
+    tones = [colour(told.get(name, "baseline")) for name, _ in shown]
     _bars(panel, [(label(name), share) for name, share in shown], tones)
     panel.set_title("probability")
     if prediction.min_confidence is not None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dstan.inference.spotting import Event, Interval, Spotting
 from dstan.reports.drawing import MARKERS, SERIES, Drawing, colour, finish, label, style
 from dstan.reports.naming import UNDECIDED, UNNAMED, gaps_of, name_of, warnings_of
+from dstan.reports.sight import class_role
 from dstan.video import clock
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _lanes(spotting: Spotting) -> _Lanes:
     """Give every class that was told a colour and a mark: those of a model's classes by their order."""
     said = [event.prediction.probabilities for event in spotting.events if event.prediction]
     classes = list(dict.fromkeys(name for shares in said for name in shares))
-    looks = {name: (SERIES[at % len(SERIES)], MARKERS[at % len(MARKERS)]) for at, name in enumerate(classes)}
+    looks = {name: (class_role(name, classes), MARKERS[at % len(MARKERS)]) for at, name in enumerate(classes)}
     looks |= {UNDECIDED: ("baseline", "o"), UNNAMED: (SERIES[0], "o")}
     told = {name_of(event) for event in spotting.events}
     reasons = sorted({one.reason for one in spotting.rejected})

@@ -86,7 +86,8 @@ def relief(x: Array, y: Array, identity: Identity) -> Array:
 
 def _nose(x: Array, y: Array) -> Array:
     along = np.clip((y + 0.12) / 0.72, 0, 1)
-    fall = 1 / (1 + np.exp((y - 0.69) / 0.028))
+    with np.errstate(over="ignore"):  # far below the nose: 1 / infinity
+        fall = 1 / (1 + np.exp((y - 0.69) / 0.028))
     width = 0.075 + 0.055 * along**2
     bridge = (0.06 + 0.30 * along**1.3) * np.exp(-0.5 * (x / width) ** 2) * fall / (1 + np.exp(-(y + 0.1) / 0.08))
     tip = 0.10 * _pair(x, y, 0.0, 0.57, 0.085, 0.09, 0.075) * 0.5
