@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import re
 import resource
@@ -169,3 +170,15 @@ def test_sweeping_takes_what_a_killed_process_left_and_no_file_of_the_users(tmp_
         (tmp_path / name).write_text("mine")
     _atomic.sweep(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == own
+
+
+def test_what_cannot_be_cleared_away_does_not_hide_why_it_was_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "replace", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(StorageError, match=r"x\.json: cannot be written: read-only file system"):
+        _atomic.write_json(tmp_path / "x.json", {})

@@ -132,7 +132,7 @@ def test_keys_that_are_missing_or_broken_are_told_of_before_anybody_is_asked(tmp
 
 
 def test_a_worker_with_another_version_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dstan._engine.rounds.__version__", "9.9")
+    monkeypatch.setattr("dstan._engine.rounds.this_code", lambda: "9.9")
     ((_, told),) = run_tasks(_threads, [0], workers=1)
     assert isinstance(told, ConfigError)
     assert "this command 9.9" in str(told)
@@ -155,6 +155,17 @@ def test_a_command_has_one_dashboard_and_tells_it_once(
     with socket.create_server(("127.0.0.1", here.port)), warnings.catch_warnings(), Engine(workers=1, most=1) as engine:
         warnings.simplefilter("error", UserWarning)
         assert len(list(engine.run(_threads, [0]))) == 1
+
+
+def test_processes_of_this_machine_talk_to_nobody_without_their_keys() -> None:
+    from distributed import Client
+
+    with Engine(workers=1, most=1) as engine:
+        assert len(list(engine.run(_threads, [0]))) == 1
+        address = engine._client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        with pytest.raises(OSError, match=r"Timed out|reset"):
+            Client(address.replace("tls:", "tcp:"), timeout=1, set_as_default=False)
 
 
 def test_a_running_cluster_gives_the_same() -> None:

@@ -5,8 +5,12 @@ Everything here raises ValueError or OSError; who calls it says of which file, a
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +41,37 @@ def read_text(path: Path, most: int = MOST_TEXT, encoding: str = "utf-8") -> str
     OSError
         If it cannot be read, or is no file.
     """
-    size = path.stat().st_size
+    return io.TextIOWrapper(io.BytesIO(read_bytes(path, most)), encoding).read()
+
+
+def read_bytes(path: Path, most: int = MOST_TEXT) -> bytes:
+    """Read a file that is not too large; no device and no pipe, which would have no end.
+
+    Parameters
+    ----------
+    path
+        The file.
+    most
+        Bytes at most.
+
+    Raises
+    ------
+    ValueError
+        If it is larger, or no ordinary file.
+    OSError
+        If it cannot be read.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is no ordinary file, but a device or a pipe")
+    with path.open("rb") as file:
+        content = file.read(most + 1) if found.st_size <= most else b""
+    size = max(found.st_size, len(content))
     if size > most:
         raise ValueError(f"it has {size / MEGABYTE:,.0f} MB, and at most {most / MEGABYTE:,.0f} MB are read")
-    return path.read_text(encoding=encoding)
+    return content
 
 
 def parse_json(text: str) -> Any:

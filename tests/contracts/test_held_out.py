@@ -23,7 +23,7 @@ from dstan.checking.folds import HELD_OUT, HOW, SEEN, fitted_twice, people
 from dstan.clips import PreparedClip
 from dstan.evaluation import evaluate, plan, tune
 from dstan.evaluation.folds import FoldTask, run_fold
-from dstan.evaluation.inputs import load_inputs
+from dstan.evaluation.inputs import forget_inputs
 from dstan.recognizers import METHODS, Recognizer, save_model
 
 ARRAYS = ("appearance", "flow", "strain", "appearance_times", "flow_times", "landmarks")
@@ -129,7 +129,7 @@ class Watch:
         return watched
 
     def _run_fold(self, task: FoldTask) -> dict[str, dict[str, Any]]:
-        load_inputs.cache_clear()  # as in a process that has done nothing else
+        forget_inputs()  # as in a process that has done nothing else
         self._now = set()
         found = run_fold(task)
         self.tasks.append(task)

@@ -204,6 +204,20 @@ def test_an_entry_that_is_cleared_away_under_an_evaluation_is_named(clips, cache
         loaded[1]
 
 
+def test_a_list_that_was_written_anew_is_read_anew(clips, cache, tmp_path):
+    prepare_clips(clips, RECIPE, cache, workers=0)
+    files = tuple(cache.path(clip, RECIPE) for clip in clips)
+    seen = []
+    for order in (files, files[::-1], files[::-1]):  # as where frames were exchanged, and nothing else
+        listed = Inputs(clips, {RECIPE.digest(): order}, "digest")
+        if not seen or order != seen[-1][1]:
+            listed.write(tmp_path / "inputs.json")
+        seen.append((load_inputs(tmp_path / "inputs.json", listed.digest, listed.key(RECIPE)), order))
+    first, second, third = (loaded for loaded, _ in seen)
+    assert not np.array_equal(first[0].appearance, second[0].appearance)
+    assert second is third
+
+
 def test_a_set_is_prepared_and_what_fails_is_counted(clips, cache):
     (clips[1].path / "3.png").write_bytes(b"no image")
     (clips[2].path / "0.png").unlink()
@@ -337,7 +351,7 @@ def test_aligned_frames_are_rounded_to_half_precision_as_numpy_rounds(clips, cac
 
 
 TWO_AT_ONCE = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from dstan.clips import Clip, ClipSet
 from dstan.preprocessing.cache import Cache, prepare_clips
@@ -347,7 +361,7 @@ root = Path(sys.argv[1])
 clips = ClipSet(tuple(
     Clip("corpus", "sub01", name, root / name, list_images(root / name), label="a", fps=25.0) for name in sys.argv[2:]
 ))
-(root / f"ready{len(list(root.glob('ready*')))}").touch()
+(root / f"ready{os.getpid()}").touch()
 while len(list(root.glob("ready*"))) < 2:
     time.sleep(0.001)
 print(len(prepare_clips(clips, Recipe(size=32, steps=3, alignment="none"), Cache(root / "cache"), workers=0)))

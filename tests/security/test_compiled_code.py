@@ -36,6 +36,16 @@ def test_the_folder_of_compiled_code_is_made_for_its_owner_alone(
         assert one.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_folder_that_was_chosen_has_one_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        folder = code_folder(str(tmp_path / "chosen"))
+    finally:
+        os.umask(before)
+    assert folder == tmp_path / "chosen" / "dstan"
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o720])
 def test_a_folder_that_others_may_write_to_is_not_used(
     tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,27 @@ def test_a_damaged_run_is_named(run: Path, file: str, text: str) -> None:
     with pytest.raises(RunError) as caught:
         load_run(run)
     assert str(run) in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["run.json", "majority/predictions.csv", "fold.json", "skipped.csv"])
+def test_a_file_without_an_end_is_not_read(run: Path, file: str) -> None:
+    path = next(run.glob(f"majority/folds/*/{file}")) if file == "fold.json" else run / file
+    for make in (lambda: path.symlink_to("/dev/zero"), lambda: os.mkfifo(path)):
+        path.unlink()
+        make()
+        with pytest.raises(RunError, match="no ordinary file"):
+            load_run(run)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "[" * 100_000, None])
+def test_a_fold_of_a_stranger_that_is_none_is_computed_again(run: Path, content: str | None) -> None:
+    fold = next(run.glob("majority/folds/*/fold.json"))
+    before = fold.read_text()
+    fold.unlink()
+    fold.symlink_to("/dev/zero") if content is None else fold.write_text(content)
+    make_run(run)
+    after = json.loads(fold.read_text())
+    assert {**after, "seconds": 0} == {**json.loads(before), "seconds": 0}
 
 
 @pytest.mark.parametrize(

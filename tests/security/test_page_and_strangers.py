@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -26,6 +29,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     with open_page(load_model(), "model", limits=Limits(megabytes=2, seconds=5)) as server:
         yield server.address
+
+
+@pytest.fixture
+def root(served: str) -> Path:
+    """Return where the page that is served puts files."""
+    return Path(os.environ["GRADIO_TEMP_DIR"])
 
 
 @pytest.fixture
@@ -191,7 +200,7 @@ def test_what_the_page_does_not_need_is_not_there(served: str) -> None:
 
 def test_more_than_the_limit_is_not_taken(served: str) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.mp4"\r\nContent-Type: video/mp4\r\n\r\n'
-    body = part + bytes(3 * 2**20) + b"\r\n--x--\r\n"
+    body = part + bytes(2 * 2**20 + 2**17) + b"\r\n--x--\r\n"
     kind = "multipart/form-data; boundary=x"
     assert ask(f"{served}gradio_api/upload", body, content_type=kind)[0] in (400, 413)
     status, said = ask(f"{served}gradio_api/upload", part + bytes(1000) + b"\r\n--x--\r\n", content_type=kind)
@@ -202,10 +211,73 @@ def test_more_than_the_limit_is_not_taken(served: str) -> None:
 def test_a_long_question_is_refused_before_it_is_read(served: str) -> None:
     """Gradio takes the whole of a JSON body into memory."""
     host, port = served.removeprefix("http://").strip("/").split(":")
-    for length in ("Content-Length: 3000000", "Transfer-Encoding: chunked"):
+    chunked = "Transfer-Encoding: chunked"
+    for length, status in (
+        ("Content-Length: 3000000", b"413"),
+        (chunked, b"411"),
+        (f"Content-Length: 10\r\n{chunked}", b"411"),
+    ):
         with socket.create_connection((host, int(port)), timeout=60) as line:
             line.sendall(f"POST /gradio_api/queue/join HTTP/1.1\r\nHost: {host}:{port}\r\n{length}\r\n\r\n".encode())
-            assert line.recv(64).split()[1] == b"413"
+            assert line.recv(64).split()[1] == status
+
+
+def begin_upload(served: str, length: str) -> socket.socket:
+    """Send the head of an upload, and return the line."""
+    host, port = served.removeprefix("http://").strip("/").split(":")
+    line = socket.create_connection((host, int(port)), timeout=60)
+    kind = "Content-Type: multipart/form-data; boundary=x"
+    line.sendall(f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}:{port}\r\n{kind}\r\n{length}\r\n\r\n".encode())
+    return line
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [
+        (f"Content-Length: {3 * 2**20 + 1}", b"413"),
+        ("Transfer-Encoding: chunked", b"411"),
+        ("Content-Length: 10\r\nTransfer-Encoding: chunked", b"411"),
+    ],
+)
+def test_an_upload_that_is_too_long_is_refused_before_it_is_read(served: str, length: str, status: bytes) -> None:
+    """Gradio takes parts without a file name into memory, and counts each file for itself."""
+    with begin_upload(served, length) as line:
+        assert line.recv(64).split()[1] == status
+
+
+def test_many_files_in_one_upload_share_the_limit(served: str) -> None:
+    part = '--x\r\nContent-Disposition: form-data; name="files"; filename="{}.mp4"\r\n\r\n{}\r\n'
+    body = "".join(part.format(number, "f" * 4000) for number in range(1000)) + "--x--\r\n"
+    line = http.client.HTTPConnection(served.removeprefix("http://").strip("/"), timeout=60)
+    line.request("POST", "/gradio_api/upload", body.encode(), {"Content-Type": "multipart/form-data; boundary=x"})
+    with line.getresponse() as answer:
+        assert answer.status == 413
+        assert "--max-size" in answer.read().decode()
+    line.close()
+
+
+def test_what_is_sent_beyond_the_stated_length_is_not_taken(served: str) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="beyond.mp4"\r\n\r\nvideo\r\n--x--\r\n'
+    with begin_upload(served, f"Content-Length: {len(body)}\r\nConnection: close") as line:
+        line.sendall(body + b"f" * 100_000)
+        (path,) = json.loads(line.makefile("rb").read().partition(b"\r\n\r\n")[2])
+    assert Path(path).read_bytes() == b"video"
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing(served: str, root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="face.mp4"\r\n\r\n'
+    with begin_upload(served, "Content-Length: 2000000") as line:
+        line.sendall(head + b"f" * 1_000_000)
+        wait_for(lambda: any(path.stat().st_size for path in root.glob("tmp*")))
+    wait_for(lambda: not list(root.glob("tmp*")))
+    assert "Traceback" not in caplog.text
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("name", ["../../evil.mp4", "/etc/evil.mp4", "..\\evil.mp4", "<script>.mp4"])

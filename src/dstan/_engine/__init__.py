@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from dstan._engine.clusters import local_client, remote_client
@@ -99,8 +100,10 @@ class Engine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
     def run(
         self, function: Callable[[Item], Result], items: Sequence[Item]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import ipaddress
 import json
@@ -9,6 +10,7 @@ import logging
 import multiprocessing.resource_tracker
 import multiprocessing.spawn
 import signal
+import socket
 import threading
 import warnings
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dstan._engine.one_thread import KEEP_MEMORY, ONE_THREAD
 from dstan.errors import ConfigError
@@ -45,18 +47,34 @@ def remote_client(cluster: str) -> Iterator[Any]:
     """
     import dask
     from distributed import Client
-    from distributed.utils import silence_logging_cmgr
+    from distributed.utils import LoopRunner, silence_logging_cmgr
 
     address = address_of(cluster)
-    with dask.config.set(_keys_beside(cluster)):
-        _check_keys(address)
-        try:
-            client = Client(address, set_as_default=False, timeout=ANSWERS_WITHIN)
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
-            raise ConfigError(f"no Dask scheduler answers: {error}", where=address, hint=_hint(address)) from error
-    with silence_logging_cmgr(logging.CRITICAL), client:  # a connection that is lost is told of by the round
+    with ExitStack() as stack:
+        with dask.config.set(_keys_beside(cluster)):
+            _check_keys(address)
+            try:
+                asyncio.run(_ask(address))  # a client whose first words are not answered would take long to give up
+                runner = LoopRunner()
+                runner.start()
+                stack.callback(runner.stop)  # a client whose scheduler is gone leaves it running
+                client = Client(address, set_as_default=False, timeout=ANSWERS_WITHIN, loop=runner.loop)
+            except (OSError, ValueError, TypeError, RuntimeError) as error:
+                hint = _hint(address, error)
+                raise ConfigError(f"no Dask scheduler answers: {error}", where=address, hint=hint) from error
+        stack.enter_context(silence_logging_cmgr(logging.CRITICAL))  # the round tells of a connection that is lost
+        stack.enter_context(client)
         _DASHBOARD.tell(client)
-        yield client
+        with _ended_in_peace(stack):
+            yield client
+
+
+async def _ask(address: str) -> None:
+    """See that somebody answers there; raise what Dask raises where nobody does."""
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    (await connect(address, timeout=ANSWERS_WITHIN, **Security().get_connection_args("client"))).abort()
 
 
 def address_of(cluster: str) -> str:
@@ -70,7 +88,7 @@ def address_of(cluster: str) -> str:
     """
     address = cluster if "://" in cluster else _address_in(Path(cluster))
     parts = urlsplit(address)
-    if parts.scheme not in _SCHEMES:
+    if parts.scheme not in _SCHEMES or not (_has_port(parts) or parts.scheme == "inproc"):
         hint = "It looks like tls://HOST:8786, or tcp://127.0.0.1:8786 on this machine; http:// is the dashboard's"
         raise ConfigError("this is not the address of a Dask scheduler", where=address, hint=hint)
     if parts.scheme in _ENCRYPTED or parts.scheme == "inproc" or _is_loopback(parts.hostname or ""):
@@ -80,6 +98,13 @@ def address_of(cluster: str) -> str:
         where=address,
         hint="Use tls://: dstan cluster keys FOLDER makes what it needs (docs/scaling.md)",
     )
+
+
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return bool(parts.port)
+    except ValueError:  # no number, or none of a port
+        return False
 
 
 def _address_in(file: Path) -> str:
@@ -93,7 +118,9 @@ def _address_in(file: Path) -> str:
         raise ConfigError("this is not a scheduler's file", where=file, hint=hint) from error
 
 
-def _hint(address: str) -> str:
+def _hint(address: str, error: Exception) -> str:
+    if "encryption required" in str(error):
+        return "The keys that are set (DASK_CONFIG) let nothing go unencrypted: its address begins with tls://"
     if urlsplit(address).scheme in _ENCRYPTED:
         return "See that it runs there, and that both sides have the same keys (DASK_CONFIG): docs/scaling.md"
     return "Start one with: dask scheduler --host 127.0.0.1. Between hosts it needs keys: docs/scaling.md"
@@ -138,6 +165,9 @@ def _is_loopback(host: str) -> bool:
 def local_client(workers: int) -> Iterator[Any]:
     """Start processes with one thread each that listen on loopback only, and stop them afterwards.
 
+    They have keys of their own that are gone with them: who else is logged in on this machine can reach loopback, and
+    whoever may speak to them runs code.
+
     Parameters
     ----------
     workers
@@ -145,7 +175,9 @@ def local_client(workers: int) -> Iterator[Any]:
     """
     import dask
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
+    keys = Security.temporary()
     with ExitStack() as stack:
         stack.enter_context(_main_module_left_alone())
         environment = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | KEEP_MEMORY}
@@ -156,6 +188,7 @@ def local_client(workers: int) -> Iterator[Any]:
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
+                    security=keys,
                     dashboard_address=f"127.0.0.1:{_DASHBOARD.port}",
                     scheduler_kwargs={"dashboard": importlib.util.find_spec("bokeh") is not None},
                     memory_limit=0,  # the allocator keeps its memory, which a limit would take for a leak
@@ -165,7 +198,36 @@ def local_client(workers: int) -> Iterator[Any]:
         client = stack.enter_context(Client(cluster, set_as_default=False))
         _DASHBOARD.port = client.scheduler_info()["services"].get("dashboard", 0)
         _DASHBOARD.tell(client)
-        yield client
+        with _ended_in_peace(stack):
+            yield client
+
+
+@contextmanager
+def _ended_in_peace(stack: ExitStack) -> Iterator[None]:
+    """End what a stack holds after the block; a Ctrl-C meanwhile, which would leave processes, is raised afterwards."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        log.info("stopping")
+        raise
+    finally:
+        with _interrupts_later():
+            stack.close()
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 class _Dashboard:
@@ -176,8 +238,16 @@ class _Dashboard:
 
     def tell(self, client: Any) -> None:
         """Tell where a client's dashboard is, if it has one."""
-        if "dashboard" in client.scheduler_info()["services"] and client.dashboard_link != self._told:
-            self._told = client.dashboard_link
+        port = client.scheduler_info()["services"].get("dashboard")
+        if port is None or client.dashboard_link == self._told:
+            return
+        self._told = client.dashboard_link
+        host = urlsplit(self._told).hostname or ""
+        try:
+            socket.create_connection((host, port), timeout=2).close()
+        except OSError:  # it listens on that host's loopback, as it should: it asks for no password
+            log.info("dashboard: http://127.0.0.1:%d/status on %s itself", port, host)
+        else:
             log.info("dashboard: %s", self._told)
 
 

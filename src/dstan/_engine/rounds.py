@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dstan._engine.clusters import ANSWERS_WITHIN
-from dstan._engine.task import LESS_MEMORY, run_in_turn, task_failed, unpack
-from dstan._version import __version__
+from dstan._engine.task import LESS_MEMORY, run_in_turn, task_failed, this_code, unpack
 from dstan.errors import DstanError, TaskFailedError
 
 Item = TypeVar("Item")
@@ -110,7 +109,7 @@ class Round:
             return
         indices = [self._waiting.popleft() for _ in range(room)]
         futures = self._client.map(
-            functools.partial(run_in_turn, self._function, __version__),
+            functools.partial(run_in_turn, self._function, this_code()),
             [self._items[index] for index in indices],
             pure=False,
             resources=self._resources or None,
@@ -207,11 +206,14 @@ def _outcomes(client: Any, ended: Sequence[tuple[Any, object]]) -> list[tuple[An
             return list(client.gather([future for future, _ in ended]))
         except Exception as error:  # noqa: BLE001 - whose it is, is found out one by one
             log.debug("results did not come together: %s", error)
-    return [_outcome(future, item) for future, item in ended]
+    return [_outcome(future, item, is_shared=client.cluster is None) for future, item in ended]
 
 
-def _outcome(future: Any, item: object) -> tuple[Any, str] | None:
-    """Return the result or the error of a task and its traceback; None where they went with the scheduler."""
+def _outcome(future: Any, item: object, *, is_shared: bool) -> tuple[Any, str] | None:
+    """Return the result or the error of a task and its traceback; None where they went with the scheduler.
+
+    On a cluster that other commands use, too, theirs may be what kills workers.
+    """
     from distributed import KilledWorker
 
     if future.status in ("cancelled", "lost"):
@@ -220,6 +222,7 @@ def _outcome(future: Any, item: object) -> tuple[Any, str] | None:
         outcome: tuple[Any, str] = future.result()
     except KilledWorker as error:
         what = f"its worker was killed {error.allowed_failures + 1} times, most likely for the memory that it took"
+        what += ", or for what other commands on this cluster do" * is_shared
         return TaskFailedError(what, where=item, hint=LESS_MEMORY), str(error)
     except Exception as error:  # noqa: BLE001 - what could not even be sent or begun; the traceback goes to the log
         if future.status != "error" and isinstance(error, OSError | CancelledError):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import logging
 import socket
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from dstan._engine.one_thread import keep_memory, single_thread
@@ -22,14 +25,23 @@ LESS_MEMORY = "Fewer at a time take less: --workers 1. So do smaller frames or b
 _TURN = threading.Lock()
 
 
-def run_in_turn(function: Callable[[Item], Result], version: str, item: Item) -> tuple[Result | DstanError, str]:
-    """Run one task as :func:`run_one`, if the command has this process's version of dstan.
+@functools.cache
+def this_code() -> str:
+    """Return this process's version of dstan with a digest of its code, in which checkouts of one version differ."""
+    package, digest = Path(__file__).parents[1], hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        digest.update(f"{file.relative_to(package).as_posix()}\n".encode() + file.read_bytes())
+    return f"{__version__} ({digest.hexdigest()[:8]})"
+
+
+def run_in_turn(function: Callable[[Item], Result], code: str, item: Item) -> tuple[Result | DstanError, str]:
+    """Run one task as :func:`run_one`, if the command has this process's code of dstan.
 
     The threads of a worker that has several take turns.
     """
-    if version != __version__:
+    if code != this_code():
         host = socket.gethostname()
-        what = f"the worker on {host} has dstan {__version__}, this command {version}: they may not find the same"
+        what = f"the worker on {host} has dstan {this_code()}, this command {code}: they may not find the same"
         return ConfigError(what, where=item, hint="Install one version on all hosts and start the workers again"), ""
     with _TURN:
         return run_one(function, item)

@@ -94,10 +94,11 @@ def _serve(
     from dstan.app.page import build_page, look
 
     page = build_page(model, name, limits, desks, local)
+    guard = Middleware(Guard, host=host, most=limits.bytes, folder=desks.root)
     page.launch(
         server_name=host,
         server_port=port,
-        app_kwargs={"middleware": [Middleware(Guard, local=local)], "docs_url": None, "redoc_url": None},
+        app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None},
         max_file_size=limits.bytes,
         share=False,
         run_history=False,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dstan._engine.one_thread import KEEP_MEMORY, ONE_THREAD
-from dstan.errors import ConfigError, MissingDependencyError
+from dstan.errors import ConfigError
 
 CERTIFICATE, KEY, CONFIGURATION = "certificate.pem", "key.pem", "dask.yaml"
 _WORDS = """\
@@ -57,8 +57,6 @@ def make_keys(folder: Path, at: Path | None = None) -> Keys:
     ------
     ConfigError
         If there is something in the folder already, for keys are never overwritten; or ``at`` is not absolute.
-    MissingDependencyError
-        If ``cryptography`` is not installed.
     """
     folder = folder.absolute()
     if at is not None and not at.is_absolute():
@@ -90,10 +88,7 @@ def _contents(at: Path) -> dict[str, str]:
     import yaml
     from distributed.security import Security
 
-    try:
-        made = Security.temporary()
-    except ImportError as error:
-        raise MissingDependencyError("keys need cryptography", hint="pip install 'dstan[cluster]'") from error
+    made = Security.temporary()
     settings = yaml.safe_dump(dask_settings(at), sort_keys=False)
     return {
         CERTIFICATE: made.tls_ca_file,
@@ -146,10 +141,8 @@ def read_keys(folder: Path) -> Keys:
 
 
 def _end(certificate: Path) -> datetime:
-    try:
-        from cryptography import x509
-    except ImportError as error:
-        raise MissingDependencyError("keys need cryptography", hint="pip install 'dstan[cluster]'") from error
+    from cryptography import x509
+
     try:
         return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
     except ValueError as error:

@@ -49,14 +49,15 @@ def code_folder(chosen: str = "") -> Path | None:
     Parameters
     ----------
     chosen
-        What the user set as ``NUMBA_CACHE_DIR``; ``$XDG_CACHE_HOME/dstan/compiled`` where that is not set, or else
-        ``~/.cache/dstan/compiled``.
+        What the user set as ``NUMBA_CACHE_DIR``, where it is the folder ``dstan``; ``$XDG_CACHE_HOME/dstan/compiled``
+        where that is not set, or else ``~/.cache/dstan/compiled``.
     """
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = Path(chosen).absolute() if chosen else home.absolute() / "dstan" / "compiled"
+    folder = Path(chosen).absolute() / "dstan" if chosen else home.absolute() / "dstan" / "compiled"
     try:
         _atomic.make_folder(folder, 0o700)
-        why = "others may write to it" if not (is_own(folder) and _is_safe_above(folder.parent)) else ""
+        places = (folder, folder.parent) if chosen else (folder,)
+        why = "" if all(is_own(one) and _is_safe_above(one.parent) for one in places) else "others may write to it"
         why = why or ("it cannot be written to" if not os.access(folder, os.W_OK | os.X_OK) else "")
     except OSError as error:
         why = error.strerror or str(error)

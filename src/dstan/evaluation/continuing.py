@@ -46,7 +46,8 @@ def alone_in(folder: Path) -> Iterator[None]:
         If it cannot be written.
     """
     _check_folder(folder)
-    lock = FileLock(folder / _LOCK)
+    file, is_new = folder / _LOCK, not folder.exists()
+    lock = FileLock(file)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
@@ -55,15 +56,17 @@ def alone_in(folder: Path) -> Iterator[None]:
         raise RunError("another command is working in this folder", where=folder, hint=hint) from error
     except OSError as error:
         if error.errno not in _NO_LOCKS:
-            raise _atomic.cannot_write(folder, error.errno) from error
+            raise _atomic.cannot_write(file, error.errno) from error
         log.warning("%s: its disk has no locks; see that no other command works in this folder", folder)
     try:
         yield
     finally:
-        (folder / _LOCK).unlink(missing_ok=True)  # before it is released, or it could be another's by then
+        with suppress(OSError):  # before it is released, or it could be another's by then
+            file.unlink()
         lock.release()
-        with suppress(OSError):  # it holds a run
-            folder.rmdir()
+        with suppress(OSError):
+            if is_new:  # and holds a run, mostly
+                folder.rmdir()
 
 
 def open_run(folder: Path, info: Mapping[str, Any]) -> None:

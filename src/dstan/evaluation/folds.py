@@ -10,7 +10,6 @@ import copy
 import csv
 import hashlib
 import io
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from dstan import _atomic
+from dstan._foreign import read_bytes, read_json
 from dstan._random import child_seed
 from dstan.clips import PreparedClip
 from dstan.config import digest_of
@@ -105,11 +105,12 @@ class FoldTask:
     def is_finished(self) -> bool:
         """Whether its folder is whole and was made by this very task."""
         try:
-            document = json.loads((self.folder / DOCUMENT).read_text(encoding="utf-8"))
-            predictions = (self.folder / PREDICTIONS).read_bytes()
+            document = read_json(self.folder / DOCUMENT)
+            predictions = read_bytes(self.folder / PREDICTIONS)
         except (OSError, ValueError):
             return False
-        return bool(document.get("digest") == self.digest and document.get(PREDICTIONS) == _sha256(predictions))
+        said = document if isinstance(document, dict) else {}
+        return bool(said.get("digest") == self.digest and said.get(PREDICTIONS) == _sha256(predictions))
 
     def has_model(self) -> bool:
         """Whether the fitted model is there and whole, by its header and length."""
@@ -168,7 +169,7 @@ def run_fold(task: FoldTask) -> dict[str, dict[str, Any]]:
 
 
 def _found(task: FoldTask) -> dict[str, dict[str, Any]]:
-    return dict(json.loads((task.folder / DOCUMENT).read_text(encoding="utf-8"))["dynamics"])
+    return dict(read_json(task.folder / DOCUMENT)["dynamics"])
 
 
 def _fit(recognizer: Recognizer, task: FoldTask, clips: Sequence[PreparedClip]) -> None:

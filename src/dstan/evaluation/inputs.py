@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -190,19 +191,30 @@ class LoadedClips(Sequence[PreparedClip]):
             ) from error
 
 
-@functools.lru_cache(maxsize=1)
 def load_inputs(path: Path, digest: str, key: str) -> LoadedClips:
     """Find all clips of a run for one recipe; a process that is asked again remembers those that it has read.
 
     Parameters
     ----------
     path
-        The list that :meth:`Inputs.write` wrote.
+        The list that :meth:`Inputs.write` wrote; when it was written anew, what was read before is forgotten.
     digest
         That of the inputs; another one is another memory.
     key
         Of the recipe.
     """
+    with path.open("rb") as file:  # opened, so that network storage does not answer from memory
+        written = os.fstat(file.fileno())
+    return _load_inputs(path, digest, key, (written.st_ino, written.st_mtime_ns, written.st_size))
+
+
+def forget_inputs() -> None:
+    """Forget the clips that :func:`load_inputs` remembers in this process."""
+    _load_inputs.cache_clear()
+
+
+@functools.lru_cache(maxsize=1)
+def _load_inputs(path: Path, digest: str, key: str, written: tuple[int, ...]) -> LoadedClips:
     document = read_json(path)
     return LoadedClips([_clip(clip) for clip in document["clips"]], [Path(file) for file in document["files"][key]])
 

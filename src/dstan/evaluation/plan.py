@@ -21,7 +21,7 @@ from dstan.clips import ClipSet, PreparedClip, Skipped
 from dstan.errors import ConfigError, DstanError, RunError, StorageError
 from dstan.evaluation.continuing import alone_in, open_run
 from dstan.evaluation.folds import FoldTask, run_fold
-from dstan.evaluation.inputs import INPUTS, Inputs, keep_inputs, load_inputs, prepare_inputs
+from dstan.evaluation.inputs import INPUTS, Inputs, forget_inputs, keep_inputs, load_inputs, prepare_inputs
 from dstan.evaluation.protocols import ZERO_SHOT, make_folds, with_train_subjects
 from dstan.evaluation.results import SKIPPED
 from dstan.evaluation.zero_shot import digest_of_model
@@ -230,7 +230,7 @@ def _home(out: Path | None) -> Iterator[Path]:
                 finally:
                     shutil.rmtree(folder / PREPARED, ignore_errors=True)
     finally:
-        load_inputs.cache_clear()
+        forget_inputs()
 
 
 def _warn_of_missing_classes(clips: ClipSet, folds: Sequence[Fold]) -> None:
@@ -313,7 +313,7 @@ def _largest_need(tasks: Sequence[FoldTask]) -> int:
         task.recognizer.memory(load_inputs(*task.inputs)[task.fold.train[0]], len(task.fold.train), task.device)
         for task in fits.values()
     ]
-    load_inputs.cache_clear()
+    forget_inputs()
     return max(needs, default=0)
 
 

@@ -176,7 +176,7 @@ def collect(run: Path, method: str, classes: Sequence[str], folders: Sequence[Pa
         The folders of all folds and seeds, finished, in the order wanted.
     """
     _atomic.sweep(run / method)
-    tables = [(folder / PREDICTIONS).read_text(encoding="utf-8").splitlines(keepends=True) for folder in folders]
+    tables = [read_text(folder / PREDICTIONS).splitlines(keepends=True) for folder in folders]
     _atomic.write_text(
         run / method / PREDICTIONS, "".join([tables[0][0], *(row for table in tables for row in table[1:])])
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dstan._foreign import read_json
 from dstan._version import __version__
 from dstan.errors import ConfigError, StorageError
 from dstan.inference.spotting import Spotting
@@ -156,7 +157,7 @@ def _is_of(document: Mapping[str, Any], asked: Asked) -> bool:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) else None
