@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -190,6 +191,20 @@ def test_a_server_gives_back_every_setting_metric_and_file(home: Path, here: Pat
     assert found == {**shared, **method, **figures}
 
 
+def test_what_a_link_of_a_stranger_leads_to_stays_here(home: Path, here: Path) -> None:
+    secret = here / "secret.txt"
+    secret.write_text("secret")
+    for kind in ("model", "run"):
+        shutil.copytree(home / kind, here / kind)
+    (here / "model" / "notes.txt").symlink_to(secret)
+    method = next((here / "run").glob("*/metrics.json")).parent
+    (method / "figures").mkdir(exist_ok=True)
+    (method / "figures" / "one.svg").symlink_to(secret)
+    logged = [file.file for kind in ("model", "run") for one in records_of(here / kind) for file in one.artifacts]
+    assert here / "model" / "model.json" in logged
+    assert not [file for file in logged if file.is_symlink()]
+
+
 def test_a_model_can_be_used_from_the_files_of_its_row(home: Path, here: Path, server: Process) -> None:
     (record,) = records_of(home / "model")
     row = Server(server.address).log(record)
@@ -245,6 +260,29 @@ def test_a_server_that_refuses_a_password_is_told_without_it(
         tracker.check()
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("file", ["/proc/mlflow.db", "/proc/missing/mlflow.db", "taken"])
+def test_a_file_that_cannot_be_written_is_told_at_once(here: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    (here / "taken").mkdir()
+    monkeypatch.setattr("mlflow.MlflowClient", lambda **_: pytest.fail("MLflow tries for minutes"))
+    with pytest.raises(TrackingError, match=r"\[Errno .*See that the folder can be written"):
+        Server(f"sqlite:///{file}")
+    assert [path.name for path in here.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:5055", "localhost:5000/", "lab.example.org:5000", "[::1]:5000"])
+def test_an_address_without_http_is_told_what_one_looks_like(
+    here: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    done = type_in("track", "run")
+    assert done.exit_code == 1
+    assert f"{address}: http:// or https:// is missing" in done.stderr
+    assert "MLFLOW_TRACKING_URI looks like http://HOST:5000 for a server, or sqlite:///FILE" in done.stderr
+    with pytest.raises(TrackingError) as caught:
+        Server(f"ann:secret@{address}")
+    assert caught.value.where == address
 
 
 def _refuse(address: str) -> Callable[..., Any]:
@@ -381,6 +419,26 @@ def test_what_is_no_run_is_named(here: Path) -> None:
     done = type_in("track", "empty")
     assert done.exit_code == 1
     assert "neither a run nor a model" in done.stderr
+
+
+def test_of_several_runs_the_finished_ones_are_logged_and_the_others_named(home: Path, here: Path) -> None:
+    for name in ("whole", "begun"):
+        shutil.copytree(home / "run", here / "runs" / name)
+    for metrics in (here / "runs" / "begun").glob("*/metrics.json"):
+        metrics.unlink()
+    done = type_in("track", "runs", "--json")
+    assert done.exit_code == 1
+    document = json.loads(done.stdout)
+    assert [row["name"] for row in document["rows"]] == ["whole/stmn-a", "whole/majority"]
+    assert document["left_out"] == [str(here / "runs" / "begun")]
+    reason = f"{here / 'runs' / 'begun'}: no method of this run is finished. Type the dstan evaluate"
+    assert f"warning: not logged: {reason}" in done.stderr
+    assert set(rows(f"sqlite:///{here / 'mlflow.db'}")) == {"whole/stmn-a", "whole/majority"}
+    shutil.rmtree(here / "runs" / "whole")
+    none = type_in("track", "runs")
+    assert none.exit_code == 1
+    assert f"error: {here / 'runs' / 'begun'}: no method of this run is finished" in none.stderr
+    assert "hint: Type the dstan evaluate" in none.stderr
 
 
 def test_a_long_curve_is_thinned_and_ends_where_it_ended() -> None:

@@ -126,11 +126,44 @@ def test_clearing_one_corpus_leaves_the_others_and_what_is_needed_is_prepared_ag
 
 def test_a_corpus_of_which_nothing_is_kept_is_named(cache: Cache) -> None:
     asked = ("--cache", str(cache.root), "--corpus", "mmew")
+    assert "that was not used for 1 day is kept" in dstan("cache", *asked, "--older-than", "1").stdout
     assert dstan("cache", *asked).stdout.startswith(f"Nothing of mmew is kept in {cache.root}")
     before = files(cache.root)
     cleared = dstan("cache", "clear", *asked, "--yes").stdout
     assert cleared.startswith(f"Nothing of mmew is kept in {cache.root}, so nothing was removed")
     assert files(cache.root) == before
+
+
+@pytest.mark.parametrize("action", ["show", "clear"])
+def test_a_corpus_that_nobody_knows_is_refused_with_the_nearest_names(cache: Cache, action: str) -> None:
+    prepare_clip(make_clip(cache.root.parent / "frames", "dddd", "mine"), RECIPE, cache)
+    asked = ("cache", action, "--cache", str(cache.root), "--yes", "--corpus")
+    before = files(cache.root)
+    refused = dstan(*asked, "CASME2")
+    assert refused.exit_code == 2
+    assert "no corpus is called 'CASME2'" in refused.stderr
+    assert "Did you mean 'casme2'?" in refused.stderr
+    assert files(cache.root) == before
+    assert dstan(*asked, "mine").exit_code == 0  # of a corpus that another program made
+
+
+@pytest.mark.parametrize("action", ["show", "clear"])
+def test_a_file_is_no_cache_and_none_can_neither_be_shown_nor_cleared(
+    cache: Cache, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = Cache()
+    cache.root.rename(default.root)
+    before = files(default.root)
+    assert len(before) == 7
+    (default.root.parent / "file").write_text("mine")
+    refused = dstan("cache", action, "--yes", "--cache", str(default.root.parent / "file"))
+    assert (refused.exit_code, "a cache is a folder" in refused.stderr) == (2, True)
+    refused = dstan("cache", action, "--yes", "--cache", "none")
+    assert (refused.exit_code, "--cache none is no folder" in refused.stderr) == (2, True)
+    assert files(default.root) == before
+    monkeypatch.setenv("DSTAN_CACHE", "none")
+    done = dstan("cache", action, "--yes")
+    assert (done.exit_code, "7 files" in done.stdout) == (0, True)
 
 
 def test_clearing_what_is_old_goes_by_the_last_use(cache: Cache) -> None:
@@ -232,6 +265,7 @@ def _evaluate(data: Path, out: Path, *arguments: str) -> Result:
 
 
 def test_the_folder_is_named_when_it_is_made_and_not_again(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "xdg" / "dstan" / "compiled").mkdir(parents=True)  # which is no cache of faces
     first, second = _evaluate(data, tmp_path / "one"), _evaluate(data, tmp_path / "two")
     words = f"prepared faces are kept in {tmp_path / 'xdg' / 'dstan'}, for your account only"
     assert first.exit_code == 0, first.output
@@ -313,9 +347,37 @@ def test_a_command_that_is_stopped_leaves_nothing_and_what_a_killed_one_left_is_
         assert not folder.exists()
         return
     shown = dstan("cache")
-    assert str(folder) in shown.stderr
-    assert dstan("cache", "clear", "--yes").exit_code == 0
+    assert f"1 temporary cache of a killed command: {folder}" in shown.stderr
+    for some in (("--corpus", "samm"), ("--older-than", "1")):
+        done = dstan("cache", "clear", *some, "--yes")
+        assert (done.exit_code, "killed" in done.output) == (0, False)
+        assert folder.exists()
+    assert "Remove 1 temporary cache of a killed command: nobody" in dstan("cache", "clear").stderr
+    cleared = dstan("cache", "clear", "--yes")
+    assert cleared.stdout.splitlines() == [
+        f"Nothing is kept in {tmp_path / 'xdg' / 'dstan'}, so nothing was removed there",
+        f"Removed 1 temporary cache of a killed command, 0 files, 0.0 MB, from {tmp_path / 'tmp'}",
+    ]
     assert not folder.exists()
+
+
+def test_what_killed_commands_left_is_counted_apart(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_clip(tmp_path / "frames", "dddd")
+    with monkeypatch.context() as killed:
+        killed.setattr("os.getpid", lambda: 2**30)  # no process of this machine
+        killed.setattr("shutil.rmtree", lambda folder: None)
+        for _ in range(2):
+            with temporary_cache() as temporary:
+                prepare_clip(clip, RECIPE, temporary)
+    size = sum(path.stat().st_size for folder in left() for path in files(folder))
+    assert "2 temporary caches of killed commands: " in dstan("cache").stderr
+    folders = [str(folder) for folder in left()]
+    cleared = json.loads(dstan("cache", "clear", "--cache", str(cache.root), "--yes", "--json").stdout)
+    assert cleared["removed"] == 7
+    assert cleared["of_killed_commands"] == {"folders": folders, "removed": 4, "bytes": size}
+    assert left() == []
 
 
 def test_what_a_process_of_another_machine_keeps_in_a_shared_folder_stays(

@@ -133,6 +133,8 @@ def test_with_faces_the_report_shows_them_and_they_can_be_taken_out_and_put_in_a
     assert shown(run, faces) == set()
     assert _report(run, "--with-faces", "--cache", "none").exit_code == 0
     assert shown(run, faces) == both
+    refused = _report(run, "--with-faces", "--without-faces", "--cache", cache)
+    assert (refused.exit_code, "contradict each other" in refused.stderr) == (2, True)
     _report(run)
     assert shown(run, faces) == both  # as it is
     _run(data, tmp_path)

@@ -244,13 +244,10 @@ def _interval(bounds: tuple[float, float]) -> str:
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder that dstan evaluate wrote.")],
     with_faces: Annotated[
-        bool | None,
-        typer.Option(
-            "--with-faces/--without-faces",
-            help="Show frames of the corpus, faces of people, or take them out [default: as the run was evaluated].",
-            show_default=False,
-        ),
-    ] = None,
+        bool,
+        typer.Option("--with-faces", help="Show frames of the corpus: faces of people [default: as it was evaluated]."),
+    ] = False,
+    without_faces: Annotated[bool, typer.Option("--without-faces", help="Take them out.")] = False,
     cache: options.CacheRoot = None,
     as_json: options.Json = False,
 ) -> None:
@@ -264,9 +261,11 @@ def report(
     from dstan.reports import write_report
     from dstan.reports.looks import save_looks_of_run
 
+    if with_faces and without_faces:
+        raise ConfigError("--with-faces and --without-faces contradict each other", hint="Type one of them")
     if not run.is_dir():
         raise RunError("there is no such run", where=run, hint="Give a folder that dstan evaluate wrote")
-    if with_faces is not None:
+    if with_faces or without_faces:
         with storage.kept(cache) as store:
             save_looks_of_run(run, store, with_faces=with_faces)
     page = write_report(run)

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,7 @@ from dstan.errors import ConfigError, UnknownNameError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from dstan.preprocessing.cache import Cache
+    from dstan.preprocessing.cache import Cache, Freed
     from dstan.preprocessing.kept import Entry
 
 app = typer.Typer()
@@ -56,7 +56,7 @@ def kept(root: Path | None, cluster: str | None = None) -> Iterator[Cache]:
     ConfigError
         If nothing is to be kept, and a cluster would have to read it.
     """
-    from dstan.preprocessing.cache import Cache
+    from dstan.preprocessing.cache import STAGES, Cache
     from dstan.preprocessing.kept import temporary_cache
 
     if root == NONE:
@@ -69,7 +69,7 @@ def kept(root: Path | None, cluster: str | None = None) -> Iterator[Cache]:
             yield cache
         return
     cache = Cache(root)
-    if not cache.root.exists():
+    if not any((cache.root / stage).exists() for stage in STAGES):
         output.note(
             f"prepared faces are kept in {cache.root}, for your account only; {_clearing(root)} removes them, "
             "--cache none keeps nothing"
@@ -103,6 +103,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 @app.command("cache", rich_help_panel="Data")
 def cache(
+    context: typer.Context,
     action: Annotated[str, typer.Argument(metavar="[show|clear]", help="See what is kept, or remove it.")] = "show",
     folder: options.CacheRoot = None,
     corpus: Annotated[
@@ -117,29 +118,56 @@ def cache(
     """Show which prepared faces are kept on this disk and who can read them, or remove them.
 
     All that can be prepared again is removed; runs and models stay. Files that are not of dstan are never touched.
+    Without --corpus and --older-than, what killed commands left of --cache none goes, too.
 
     Example: `dstan cache`
 
     What has not been used for a month: `dstan cache clear --older-than 30 --yes`
     """
-    from dstan.preprocessing.cache import Cache
     from dstan.preprocessing.kept import entries
 
     if action not in _ACTIONS:
         raise UnknownNameError(
             f"dstan cache {action}: no such action", hint="Type dstan cache show or dstan cache clear"
         )
-    root = Cache(None if folder == NONE else folder).root
-    before = time.time() - older_than * 86400
-    found = [one for one in entries(root) if corpus in (None, one.corpus) and (not older_than or one.used < before)]
+    source = context.get_parameter_source("folder")
+    root = _root(folder, is_typed=source is not None and source.name == "COMMANDLINE")
+    every, before = list(entries(root)), time.time() - older_than * 86400
+    if corpus is not None:
+        _check_corpus(corpus, every)
+    found = [one for one in every if corpus in (None, one.corpus) and (not older_than or one.used < before)]
     if action == "show":
         _show(root, found, _asked(corpus, older_than), _clearing(folder), as_json)
     else:
         _clear(root, found, corpus, older_than, yes=yes, as_json=as_json)
 
 
+def _root(folder: Path | None, *, is_typed: bool) -> Path:
+    """Return the cache's folder, the default one also where DSTAN_CACHE says ``none``."""
+    from dstan.preprocessing.cache import Cache
+
+    if folder == NONE and is_typed:
+        raise ConfigError(
+            "--cache none is no folder: there is nothing to show or to clear",
+            hint="Leave it out for the default cache, or name a folder: --cache DIR",
+        )
+    root = Cache(None if folder == NONE else folder).root
+    if root.exists() and not root.is_dir():
+        raise ConfigError("a cache is a folder, and this is none", where=root, hint="Name a folder: --cache DIR")
+    return root
+
+
+def _check_corpus(name: str, every: Iterable[Entry]) -> None:
+    """Refuse a name that is neither a corpus nor that of anything kept."""
+    from dstan._registry import look_up
+    from dstan.corpora import CORPORA
+
+    look_up("corpus", name, dict.fromkeys([*CORPORA, *(one.corpus for one in every if one.corpus)]))
+
+
 def _asked(corpus: str | None, older_than: float) -> str:
-    return (f" of {corpus}" if corpus else "") + (f" that was not used for {older_than:g} days" if older_than else "")
+    days = "day" if older_than == 1 else "days"
+    return (f" of {corpus}" if corpus else "") + (f" that was not used for {older_than:g} {days}" if older_than else "")
 
 
 def _show(root: Path, found: Sequence[Entry], asked: str, clearing: str, as_json: bool) -> None:
@@ -178,8 +206,8 @@ def _show(root: Path, found: Sequence[Entry], asked: str, clearing: str, as_json
             f"chmod -R go-rwx {shlex.quote(str(root))}"
         )
     if killed:
-        output.warn(f"{len(killed)} temporary caches of killed commands: {', '.join(map(str, killed))}")
-        output.note("dstan cache clear removes them, too")
+        output.warn(f"{_caches(killed)}: {', '.join(map(str, killed))}")
+        output.note("dstan cache clear, with neither --corpus nor --older-than, removes that, too")
 
 
 def _clear(
@@ -187,23 +215,26 @@ def _clear(
 ) -> None:
     from dstan.preprocessing.kept import clear, clear_left, left
 
-    killed = left()
+    killed = [] if corpus or older_than else left()
     if (found or killed) and not yes:
-        asked = f"Remove {_amount(found)} in {root}" + (f", and {len(killed)} left by killed commands" * bool(killed))
+        parts = [f"{_amount(found)} in {root}"] * bool(found) + [_caches(killed)] * bool(killed)
+        asked = f"Remove {', and '.join(parts)}"
         if as_json or not is_terminal():
             raise ConfigError(f"{asked}: nobody is here to be asked", hint="Type --yes to remove it")
         if not typer.confirm(f"{asked}?", err=True):
             output.say("Nothing was removed.")
             return
-    freed, more = clear(root, corpus, older_than), clear_left()
-    entries, size = freed.entries + more.entries, freed.bytes + more.bytes
+    freed, more = clear(root, corpus, older_than), clear_left(killed)
     if as_json:
-        output.document({"folder": root, "removed": entries, "bytes": size})
+        own = {"folders": killed, "removed": more.entries, "bytes": more.bytes}
+        output.document({"folder": root, "removed": freed.entries, "bytes": freed.bytes, "of_killed_commands": own})
         return
-    if not entries:
-        output.say(f"Nothing{_asked(corpus, older_than)} is kept in {root}, so nothing was removed")
-        return
-    output.say(f"Removed {entries} files, {size / 1e6:,.1f} MB, from {root}")
+    if freed.entries:
+        output.say(f"Removed {_freed(freed)}, from {root}")
+    else:
+        output.say(f"Nothing{_asked(corpus, older_than)} is kept in {root}, so nothing was removed there")
+    if killed:
+        output.say(f"Removed {_caches(killed)}, {_freed(more)}, from {killed[0].parent}")
 
 
 def is_terminal() -> bool:
@@ -228,7 +259,21 @@ def _bytes(own: Sequence[Entry]) -> int:
 
 
 def _amount(found: Sequence[Entry]) -> str:
-    return f"{len(found)} files, {_bytes(found) / 1e6:,.1f} MB"
+    return _files_of(len(found), _bytes(found))
+
+
+def _freed(freed: Freed) -> str:
+    return _files_of(freed.entries, freed.bytes)
+
+
+def _files_of(number: int, size: int) -> str:
+    return f"{number} {'file' if number == 1 else 'files'}, {size / 1e6:,.1f} MB"
+
+
+def _caches(killed: Sequence[Path]) -> str:
+    if len(killed) == 1:
+        return "1 temporary cache of a killed command"
+    return f"{len(killed)} temporary caches of killed commands"
 
 
 def _age(own: Sequence[Entry]) -> str:

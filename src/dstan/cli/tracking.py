@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dstan.cli import options, output
-from dstan.errors import ConfigError, TrackingError, UnknownNameError
+from dstan.errors import ConfigError, ModelError, RunError, TrackingError, UnknownNameError
 
 if TYPE_CHECKING:
     from dstan.tracking import Record, Server
@@ -76,7 +76,7 @@ def finish(server: Server | None, folder: Path, *, with_faces: bool = False) -> 
     if server is None:
         return
     try:
-        rows = _logged(server, [folder], with_faces)
+        rows, _ = _logged(server, [folder], with_faces)
     except TrackingError as error:
         later = shlex.join(["dstan", "track", str(folder), *["--with-faces"] * with_faces])
         output.warn(f"{server.shown}: {error.what}. What is in {folder} is whole; log it later: {later}")
@@ -85,12 +85,24 @@ def finish(server: Server | None, folder: Path, *, with_faces: bool = False) -> 
     output.note(f"to look: {server.view}")
 
 
-def _logged(server: Server, folders: Sequence[Path], with_faces: bool) -> list[tuple[Record, str]]:
-    """Log what folders hold; return the records with the ids of their rows."""
-    from dstan.tracking import records_of
+def _logged(
+    server: Server, folders: Sequence[Path], with_faces: bool
+) -> tuple[list[tuple[Record, str]], list[RunError | ModelError]]:
+    """Log what is finished in folders; return the records with the ids of their rows, and why others are left out."""
+    from dstan.tracking import records_of, runs_of
 
-    records = [record for folder in folders for record in records_of(folder, with_faces=with_faces)]
-    return [(record, server.log(record)) for record in records]
+    records: list[Record] = []
+    left_out: list[RunError | ModelError] = []
+    for one in [one for folder in folders for one in runs_of(folder)]:
+        try:
+            records += records_of(one, with_faces=with_faces)
+        except (RunError, ModelError) as error:
+            left_out.append(error)
+    if left_out and not records:
+        raise left_out[0]
+    for reason in left_out:
+        output.warn(f"not logged: {reason}")
+    return [(record, server.log(record)) for record in records], left_out
 
 
 def _words(rows: Sequence[tuple[Record, str]]) -> str:
@@ -112,18 +124,21 @@ def track(
     """Log finished runs and models to MLflow, as --track does at the end of a command.
 
     Settings, scores, curves, figures, predictions and models go to mlflow.db in the current folder, or to the server
-    that MLFLOW_TRACKING_URI names. Logged again, a row is brought up to date.
+    that MLFLOW_TRACKING_URI names. Logged again, a row is brought up to date. What is not finished is left out and
+    named, and the exit code is 1.
 
     Example: `dstan track runs/casme2 model`
 
     To a server: `MLFLOW_TRACKING_URI=http://127.0.0.1:5000 dstan track runs/casme2`
     """
     server = _server()
-    rows = _logged(server, folders, with_faces)
+    rows, left_out = _logged(server, folders, with_faces)
     if as_json:
         found = [{"id": row, "experiment": record.experiment, "name": record.name} for record, row in rows]
-        output.document({"server": server.shown, "rows": found})
-        return
-    for record, _ in rows:
-        output.say(f"{record.experiment}: {record.name}")
-    output.say(f"Next: {server.view}", "dim")
+        output.document({"server": server.shown, "rows": found, "left_out": [error.where for error in left_out]})
+    else:
+        for record, _ in rows:
+            output.say(f"{record.experiment}: {record.name}")
+        output.say(f"Next: {server.view}", "dim")
+    if left_out:
+        raise typer.Exit(1)

@@ -3,8 +3,8 @@
 Nothing is asked for that is not in the folder already, so a folder can be logged, and logged again, at any time.
 """
 
-from dstan.tracking.folders import records_of
+from dstan.tracking.folders import records_of, runs_of
 from dstan.tracking.record import Record
 from dstan.tracking.server import Server
 
-__all__ = ["Record", "Server", "records_of"]
+__all__ = ["Record", "Server", "records_of", "runs_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from dstan.errors import RunError
 from dstan.evaluation import Result, Run, load_run
 from dstan.evaluation.folds import PREDICTIONS
-from dstan.evaluation.results import METRICS, RUN, SKIPPED
+from dstan.evaluation.results import METRICS, RUN, SKIPPED, read_info
 from dstan.recognizers import describe_model
 from dstan.recognizers.model_files import DOCUMENT
 from dstan.tracking.record import Artifact, Point, Record, curves, flat, points, with_ends
@@ -39,10 +39,29 @@ def records_of(folder: Path, *, with_faces: bool = False) -> list[Record]:
     ModelError
         If it is a damaged model.
     """
-    if (folder / DOCUMENT).is_file():
-        return [_of_model(folder.absolute())]
-    if (folder / RUN).is_file():
-        return _of_run(folder.absolute(), with_faces)
+    found = [one.absolute() for one in runs_of(folder)]
+    return [
+        record
+        for one in found
+        for record in ([_of_model(one)] if (one / DOCUMENT).is_file() else _of_run(one, with_faces))
+    ]
+
+
+def runs_of(folder: Path) -> list[Path]:
+    """Return a run or a model as it is, and of a folder of runs each, finished or not.
+
+    Parameters
+    ----------
+    folder
+        As for :func:`records_of`.
+
+    Raises
+    ------
+    RunError
+        If there is none.
+    """
+    if (folder / DOCUMENT).is_file() or (folder / RUN).is_file():
+        return [folder]
     below = sorted(path.parent for path in folder.glob(f"*/{RUN}")) if folder.is_dir() else []
     if not below:
         raise RunError(
@@ -50,14 +69,20 @@ def records_of(folder: Path, *, with_faces: bool = False) -> list[Record]:
             where=folder,
             hint="Give a folder that dstan evaluate, tune, reproduce, ablate, train or pretrain wrote",
         )
-    return [record for run in below for record in _of_run(run.absolute(), with_faces)]
+    return below
 
 
 def _of_run(folder: Path, with_faces: bool) -> list[Record]:
     from dstan.reports import write_report
     from dstan.reports.looks import has_faces, read_looks
 
-    run, page = load_run(folder), write_report(folder)
+    read_info(folder)  # what is wrong with it has a hint of its own
+    try:
+        run = load_run(folder)
+    except RunError as error:
+        hint = "Type the dstan evaluate or tune that wrote it again: finished folds are kept"
+        raise RunError(error.what, where=error.where, hint=hint) from error
+    page = write_report(folder)
     shared = [folder / RUN, folder / SKIPPED]
     if with_faces or not has_faces(read_looks(folder)):
         shared.append(page)
@@ -68,8 +93,8 @@ def _of_method(folder: Path, run: Run, result: Result, shared: list[Path]) -> Re
     info, name, own = run.info, result.method, folder / result.method
     about = info["methods"][name]
     corpus = info["corpus"] + " twin" * bool(info.get("synthetic"))
-    files = [*shared, *(path for path in (own / METRICS, own / PREDICTIONS, own / SEARCH) if path.is_file())]
-    figures = sorted((own / "figures").glob("*.svg"))
+    files = _files([*shared, own / METRICS, own / PREDICTIONS, own / SEARCH])
+    figures = _files(sorted((own / "figures").glob("*.svg")))
     return Record(
         experiment=_table(corpus, info["task"], info["protocol"]),
         name=f"{folder.name}/{name}",
@@ -165,9 +190,14 @@ def _of_model(folder: Path) -> Record:
             all(one.get("synthetic") for one in corpora.values()),
             folder,
         ),
-        artifacts=[Artifact(path, "model") for path in sorted(folder.iterdir()) if path.is_file()],
+        artifacts=[Artifact(path, "model") for path in _files(sorted(folder.iterdir()))],
         note="A model folder of dstan: download the artifacts' folder `model` and give it to `dstan predict --model`.",
     )
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    """Return those that are files; what a link leads to is somebody's who may not want it to leave."""
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 
 def _of_trained(trained: Mapping[str, Any], about: Mapping[str, Any]) -> list[Point]:

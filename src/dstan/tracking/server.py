@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ _QUIET = {
 }
 _BRIEF = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 _PATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+_HOST_AND_PORT = re.compile(r"([^/@]*@)?([\w.-]+|\[[\da-fA-F:.]+\]):\d+(/.*)?")
 _IDENTITY, _NUMBERS = "dstan.identity", "dstan.numbers"
 
 
@@ -47,6 +49,8 @@ class Server:
     ------
     MissingDependencyError
         If MLflow is not installed.
+    TrackingError
+        If the address is none, or the SQLite file cannot be written.
     """
 
     def __init__(self, address: str | None = None) -> None:
@@ -60,12 +64,13 @@ class Server:
                 ) from error
             logging.getLogger("alembic").setLevel(logging.WARNING)
             with self._told("cannot be used"):
+                self._look_at_address()
                 self._client: MlflowClient = MlflowClient(tracking_uri=self.address, registry_uri=self.address)
 
     @property
     def shown(self) -> str:
         """The address without a user's name, password or query."""
-        return re.sub(r"(://)[^/@]*@", r"\1", self.address).partition("?")[0]
+        return re.sub(r"(://|^)[^/@]*:[^/@]*@|(://)[^/@]*@", r"\1\2", self.address).partition("?")[0]
 
     @property
     def is_local(self) -> bool:
@@ -116,6 +121,14 @@ class Server:
             end = record.created.timestamp() + record.seconds
             self._client.set_terminated(row, "FINISHED", int(1000 * end))
             return row
+
+    def _look_at_address(self) -> None:
+        """Find out at once what MLflow would try for minutes, or would take for a folder."""
+        if _HOST_AND_PORT.fullmatch(self.address):
+            raise TrackingError("http:// or https:// is missing", where=self.shown, hint=self._hint())
+        name = self.address.partition("?")[0].removeprefix("sqlite:///")
+        if self.address.startswith("sqlite:///") and name and not name.startswith((":memory:", "file:")):
+            _try_to_write(Path(name).absolute())
 
     def _table(self, name: str) -> str:
         """Return the id of an experiment, which is made where it is not there."""
@@ -172,7 +185,8 @@ class Server:
     def _hint(self) -> str:
         if not self.is_local:
             return f"See that it runs and lets you in; without {ADDRESS} a file in the current folder is used"
-        if urlsplit(self.address).scheme in ("", "file", "sqlite"):
+        is_file = urlsplit(self.address).scheme in ("", "file", "sqlite")
+        if is_file and not _HOST_AND_PORT.fullmatch(self.address):
             return "See that the folder can be written, and that no other program holds the file"
         return f"{ADDRESS} looks like http://HOST:5000 for a server, or sqlite:///FILE"
 
@@ -183,6 +197,14 @@ class Server:
         cause = re.search(r"\[Errno -?\d+\] [\w ]+|timed out", text)  # the rest is three libraries deep
         line = cause[0] if cause else " ".join(text.split())
         return line if len(line) <= 300 else f"{line[:300]}…"
+
+
+def _try_to_write(file: Path) -> None:
+    """Raise OSError where a file, or one beside it, cannot be written; missing folders are made by MLflow."""
+    if file.exists():
+        file.open("ab").close()
+    folder = next(one for one in file.parents if one.exists())
+    tempfile.TemporaryFile(dir=folder).close()
 
 
 def _failures() -> tuple[type[BaseException], ...]:
