@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import os
 import signal
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dstan._engine import Engine, clusters, keep_memory, run_tasks, single_thread, usable_cores
+from dstan._engine import Engine, keep_memory, run_tasks, single_thread, usable_cores
+from dstan._engine.dashboard import Dashboard
 from dstan.errors import ConfigError, DstanError, FaceError, TaskFailedError
 
 
@@ -111,8 +113,9 @@ def test_wrong_number_of_workers_and_dead_cluster(monkeypatch: pytest.MonkeyPatc
         list(run_tasks(_task, ["a"], task_limit=0))
     with pytest.raises(ConfigError, match=r"tcp://127.0.0.1:1: no Dask scheduler answers"):
         list(run_tasks(_task, ["a"], cluster="tcp://127.0.0.1:1"))
-    with pytest.raises(ConfigError, match=r"http://127.0.0.1:8787: this is not the address of a Dask scheduler"):
-        list(run_tasks(_task, ["a"], cluster="http://127.0.0.1:8787"))
+    for address in ("http://127.0.0.1:8787", "tls://127.0.0.1", "tcp://127.0.0.1:99999", "tcp://127.0.0.1:port"):
+        with pytest.raises(ConfigError, match=f"{address}: this is not the address of a Dask scheduler"):
+            list(run_tasks(_task, ["a"], cluster=address))
 
 
 def test_keys_that_are_missing_or_broken_are_told_of_before_anybody_is_asked(tmp_path: Path) -> None:
@@ -142,9 +145,9 @@ def test_a_worker_with_another_version_is_told_of(monkeypatch: pytest.MonkeyPatc
 def test_a_command_has_one_dashboard_and_tells_it_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    here = clusters._Dashboard()
+    here = Dashboard()
     here.port = 20000 + os.getpid() % 10000  # the system gives none of these to connections of other processes
-    monkeypatch.setattr(clusters, "_DASHBOARD", here)
+    monkeypatch.setattr("dstan._engine.clusters.DASHBOARD", here)
     caplog.set_level(logging.INFO, logger="dstan._engine")
     logging.getLogger("dstan").propagate = True
     for _ in range(2):
@@ -172,7 +175,13 @@ def test_a_running_cluster_gives_the_same() -> None:
     from distributed import LocalCluster
 
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
-        _check(dict(run_tasks(_task, ["a", "known", "unknown", "b"], cluster=cluster.scheduler_address)))
+        address = cluster.scheduler_address
+        _check(dict(run_tasks(_task, ["a", "known", "unknown", "b"], cluster=address)))
+
+        async def in_a_notebook() -> dict[int, str | DstanError]:
+            return dict(run_tasks(_task, ["a"], cluster=address))
+
+        assert asyncio.run(in_a_notebook()) == {0: "a done"}
 
 
 def test_single_thread_limits_and_restores() -> None:
@@ -247,7 +256,8 @@ def test_rounds_in_several_threads_leave_the_callers_own_processes_as_they_were(
     assert spawn.get_preparation_data is before
 
 
-def test_interrupt_ends_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("presses", [1, 3])
+def test_interrupts_end_everything(tmp_path: Path, presses: int) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import os, time\n"
@@ -263,9 +273,13 @@ def test_interrupt_ends_everything(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     worker = int(process.stdout.readline())
-    os.killpg(process.pid, signal.SIGINT)
-    process.wait(timeout=20)
+    for _ in range(presses):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.2)
+    _, errors = process.communicate(timeout=20)
     assert process.returncode != 0
+    assert errors.strip().endswith("KeyboardInterrupt")
+    assert "Exception ignored" not in errors
     deadline = time.monotonic() + 10
     while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import ipaddress
 import json
 import logging
 import multiprocessing.resource_tracker
 import multiprocessing.spawn
-import signal
-import socket
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,6 +16,8 @@ from typing import Any
 from unittest import mock
 from urllib.parse import SplitResult, urlsplit
 
+from dstan._engine.dashboard import DASHBOARD, dashboard_elsewhere
+from dstan._engine.interrupts import ended_in_peace, interrupts_for_this_process
 from dstan._engine.one_thread import KEEP_MEMORY, ONE_THREAD
 from dstan.errors import ConfigError
 
@@ -47,25 +45,25 @@ def remote_client(cluster: str) -> Iterator[Any]:
     """
     import dask
     from distributed import Client
-    from distributed.utils import LoopRunner, silence_logging_cmgr
+    from distributed.utils import LoopRunner, silence_logging_cmgr, sync
 
     address = address_of(cluster)
     with ExitStack() as stack:
         with dask.config.set(_keys_beside(cluster)):
             _check_keys(address)
+            runner = LoopRunner()
+            runner.start()
+            stack.callback(runner.stop)  # a client whose scheduler is gone leaves it running
             try:
-                asyncio.run(_ask(address))  # a client whose first words are not answered would take long to give up
-                runner = LoopRunner()
-                runner.start()
-                stack.callback(runner.stop)  # a client whose scheduler is gone leaves it running
+                sync(runner.loop, _ask, address)  # a client whose first words are not answered takes long to give up
                 client = Client(address, set_as_default=False, timeout=ANSWERS_WITHIN, loop=runner.loop)
             except (OSError, ValueError, TypeError, RuntimeError) as error:
                 hint = _hint(address, error)
                 raise ConfigError(f"no Dask scheduler answers: {error}", where=address, hint=hint) from error
         stack.enter_context(silence_logging_cmgr(logging.CRITICAL))  # the round tells of a connection that is lost
         stack.enter_context(client)
-        _DASHBOARD.tell(client)
-        with _ended_in_peace(stack):
+        DASHBOARD.tell(client)
+        with ended_in_peace(stack):
             yield client
 
 
@@ -181,7 +179,7 @@ def local_client(workers: int) -> Iterator[Any]:
     with ExitStack() as stack:
         stack.enter_context(_main_module_left_alone())
         environment = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | KEEP_MEMORY}
-        with dask.config.set(environment), _interrupts_for_this_process(), dashboard_elsewhere():
+        with dask.config.set(environment), interrupts_for_this_process(), dashboard_elsewhere():
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=workers,
@@ -189,94 +187,17 @@ def local_client(workers: int) -> Iterator[Any]:
                     processes=True,
                     host="127.0.0.1",
                     security=keys,
-                    dashboard_address=f"127.0.0.1:{_DASHBOARD.port}",
+                    dashboard_address=f"127.0.0.1:{DASHBOARD.port}",
                     scheduler_kwargs={"dashboard": importlib.util.find_spec("bokeh") is not None},
                     memory_limit=0,  # the allocator keeps its memory, which a limit would take for a leak
                     silence_logs=logging.CRITICAL,  # a busy machine's late heartbeat would print a traceback
                 )
             )
         client = stack.enter_context(Client(cluster, set_as_default=False))
-        _DASHBOARD.port = client.scheduler_info()["services"].get("dashboard", 0)
-        _DASHBOARD.tell(client)
-        with _ended_in_peace(stack):
+        DASHBOARD.port = client.scheduler_info()["services"].get("dashboard", 0)
+        DASHBOARD.tell(client)
+        with ended_in_peace(stack):
             yield client
-
-
-@contextmanager
-def _ended_in_peace(stack: ExitStack) -> Iterator[None]:
-    """End what a stack holds after the block; a Ctrl-C meanwhile, which would leave processes, is raised afterwards."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        log.info("stopping")
-        raise
-    finally:
-        with _interrupts_later():
-            stack.close()
-
-
-@contextmanager
-def _interrupts_later() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt
-
-
-class _Dashboard:
-    """Where this process's own dashboards are, one after the other at one port; each address is told once."""
-
-    def __init__(self) -> None:
-        self.port, self._told = 0, ""
-
-    def tell(self, client: Any) -> None:
-        """Tell where a client's dashboard is, if it has one."""
-        port = client.scheduler_info()["services"].get("dashboard")
-        if port is None or client.dashboard_link == self._told:
-            return
-        self._told = client.dashboard_link
-        host = urlsplit(self._told).hostname or ""
-        try:
-            socket.create_connection((host, port), timeout=2).close()
-        except OSError:  # it listens on that host's loopback, as it should: it asks for no password
-            log.info("dashboard: http://127.0.0.1:%d/status on %s itself", port, host)
-        else:
-            log.info("dashboard: %s", self._told)
-
-
-_DASHBOARD = _Dashboard()
-
-
-@contextmanager
-def dashboard_elsewhere() -> Iterator[None]:
-    """Let a dashboard whose port is taken listen at another without a warning: where it is, is told anyway."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Port \d+ is already in use")
-        yield
-
-
-@contextmanager
-def _interrupts_for_this_process() -> Iterator[None]:
-    """Keep Ctrl-C from processes and threads started here: they share the terminal, and would each print a traceback.
-
-    One that comes inside the block is raised when the block ends.
-    """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    multiprocessing.resource_tracker.ensure_running()  # started later, it would let interrupts through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dstan._atomic import write_text
-from dstan._engine.clusters import dashboard_elsewhere
+from dstan._engine.dashboard import dashboard_elsewhere
 from dstan.cluster.jobs import LOGS, ORPHANED_AFTER, job_options, jobqueue
 from dstan.cluster.keys import Keys, dask_settings, make_keys, read_keys
 from dstan.cluster.settings import SlurmSettings
