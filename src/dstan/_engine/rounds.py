@@ -37,11 +37,12 @@ _AWAY = (OSError, RuntimeError)
 
 @dataclass
 class _Sent:
-    """A task that is with a worker, or on its way to one: which, where, and since when it is that worker's turn."""
+    """A task that is with a worker, or on its way to one: which, where, after whose, and since when it is its turn."""
 
     index: int
     since: float
     worker: str = ""
+    after: frozenset[str] = frozenset()
 
 
 class Round:
@@ -76,6 +77,7 @@ class Round:
         self._overdue: Counter[int] = Counter()
         self._address = client.scheduler.address
         self._workers, self._looked, self._timed = 0, -_LOOK_AGAIN, -_LOOK_AGAIN
+        self._others: dict[str, frozenset[str]] = {}
         self._seen, self._told_of_none = time.monotonic(), False
 
     def results(self) -> Iterator[tuple[int, Any]]:
@@ -86,6 +88,8 @@ class Round:
         TaskFailedError
             If the scheduler is gone and does not come back.
         """
+        if self._task_limit is not None:
+            self._time()
         try:
             while self._waiting or self._sent:
                 self._look()
@@ -171,19 +175,25 @@ class Round:
                     self._waiting.append(sent.index)
 
     def _time(self) -> None:
-        """Let the clock of a task run while it is the first of its worker, which may have those of other commands, too.
+        """Let the clock of a task run when what its worker already had of other commands is done.
 
-        A task that comes to another worker, because its own died, begins anew.
+        A worker takes what it has in the order in which it came, and says it in any order; so what it had a moment
+        before is remembered. A task that comes to another worker, because its own died, begins anew.
         """
         try:
             processing = self._client.processing()
         except _AWAY:  # as in _look: nothing is known, and nothing is stopped
             processing = {}
-        first = {keys[0]: worker for worker, keys in processing.items() if keys}
+        places = {key: worker for worker, keys in processing.items() for key in keys}
         for future, sent in self._sent.items():
-            worker = first.get(future.key, "")
-            if not worker or worker != sent.worker:
-                sent.worker, sent.since = worker, time.monotonic()
+            worker = places.get(future.key, "")
+            if worker != sent.worker:
+                sent.worker, sent.after, sent.since = worker, self._others.get(worker, frozenset()), time.monotonic()
+            sent.after &= frozenset(processing.get(worker, ()))
+            if sent.after or not worker:
+                sent.since = time.monotonic()
+        own = {future.key for future in self._sent}
+        self._others = {worker: frozenset(keys) - own for worker, keys in processing.items()}
 
     def _restart(self, worker: str) -> None:
         """End a worker's process; its nanny starts another. One without a nanny leaves the cluster."""
