@@ -6,7 +6,6 @@ import importlib.util
 import ipaddress
 import json
 import logging
-import multiprocessing.resource_tracker
 import multiprocessing.spawn
 import threading
 from collections.abc import Iterator
@@ -20,8 +19,6 @@ from dstan._engine.dashboard import DASHBOARD, dashboard_elsewhere
 from dstan._engine.interrupts import ended_in_peace, interrupts_for_this_process
 from dstan._engine.one_thread import KEEP_MEMORY, ONE_THREAD
 from dstan.errors import ConfigError
-
-log = logging.getLogger("dstan._engine")
 
 ANSWERS_WITHIN = 20.0
 """Seconds in which a scheduler has to answer, at first and after its connection was lost."""
@@ -125,7 +122,7 @@ def _hint(address: str, error: Exception) -> str:
 
 
 def _check_keys(address: str) -> None:
-    """See that there is what TLS needs: a client that has begun without it takes a minute to give up."""
+    """See that there is what TLS needs, and that it can be read."""
     from distributed.security import Security
 
     if urlsplit(address).scheme not in _ENCRYPTED:
